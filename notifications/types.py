@@ -1,0 +1,269 @@
+"""What crosses the engine's seams: payloads going in, envelopes, results and errors going out.
+
+A payload is one message of one type. Each of its fields has a level: `public()` may appear
+anywhere, `logistics()` at a verified address with consent, `phi()` only to the signed-in
+patient. `context(ceiling=...)` simply lacks what lies above the ceiling, so a careless template
+cannot leak.
+"""
+
+import dataclasses
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+
+from notifications.enums import (
+    Category,
+    ContactEffect,
+    DeliveryStatus,
+    ErrorKind,
+    Level,
+    PatientNotificationPriority,
+    Purpose,
+    Shape,
+)
+
+REFUSED_FIELDS = {
+    "title": "a title is constant: it belongs to the type, so that nothing private gets into it",
+    "message": "a message is rendered from the type's template and the other fields",
+}
+
+
+def public(**options: Any) -> Any:
+    """Return a dataclass field that may be said anywhere (L0)."""
+    return dataclasses.field(metadata={"level": Level.L0}, **options)
+
+
+def logistics(**options: Any) -> Any:
+    """Return a dataclass field for a verified address with consent (L1): when, where, who."""
+    return dataclasses.field(metadata={"level": Level.L1}, **options)
+
+
+def phi(**options: Any) -> Any:
+    """Return a dataclass field only the signed-in patient sees (L2): clinical or financial."""
+    return dataclasses.field(metadata={"level": Level.L2}, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationPayload(ABC):
+    """The base of every type: a frozen dataclass whose fields have levels.
+
+    Class constants say how the type behaves; `register` refuses one that lacks any.
+    """
+
+    type_key: ClassVar[str]
+    title: ClassVar[str]  # constant, translatable, L0
+    label: ClassVar[str]  # what the settings page calls it
+    icon: ClassVar[str] = "info"
+    category: ClassVar[Category]
+    purpose: ClassVar[Purpose]
+    priority: ClassVar[PatientNotificationPriority] = PatientNotificationPriority.MEDIUM
+    locked: ClassVar[tuple[str, ...]] = ("in_app",)
+    channels: ClassVar[tuple[str, ...]] = ("in_app", "email")  # on by default
+    passes_floor: ClassVar[bool] = False  # may text before 08:00
+    shape: ClassVar[Shape] = Shape.FAN_OUT
+    metadata_fields: ClassVar[tuple[str, ...]] = ()  # what the API shows of the payload
+
+    def __new__(cls, **given: Any) -> Self:
+        for name in REFUSED_FIELDS.keys() & given.keys():
+            raise TypeError(f"{cls.__name__} takes no {name}: {REFUSED_FIELDS[name]}")
+        return super().__new__(cls)
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> Self:
+        """Return a believable payload: feeds previews, tests and `send_notification`."""
+
+    def action_url(self) -> str:
+        """Return where "View" leads: a path of this site, with ids only. Empty: the message."""
+        return ""
+
+    def actions(self) -> tuple[str, ...]:
+        """Return the keys of what the patient may answer right here, such as `confirm`."""
+        return ()
+
+    def expires_at(self) -> datetime | None:
+        """Return when acting on the message stops making sense (aware), or None."""
+        return None
+
+    @classmethod
+    def irrelevant(cls, payloads: Iterable["NotificationPayload"]) -> set["NotificationPayload"]:
+        """Return those whose reason to be sent has gone, asked once for a whole batch.
+
+        Uses a fixed number of queries whatever the number of payloads.
+        """
+        return set()
+
+    def context(self, *, ceiling: Level) -> dict[str, Any]:
+        """Return the fields a template of a channel with this ceiling may see."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["level"] <= ceiling
+        }
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the part of the payload that is public API, JSON-ready."""
+        dumped = self.dump()
+        return {name: dumped[name] for name in self.metadata_fields}
+
+    def dump(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values; `load` reads them back."""
+        return {
+            field.name: _dump_value(getattr(self, field.name)) for field in dataclasses.fields(self)
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Self:
+        """Return a payload from what `dump` wrote. Unknown keys are dropped: old plans load.
+
+        Raises TypeError for a missing field and ValueError for a value that cannot be read.
+        """
+        hints = typing.get_type_hints(cls)
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: _load_value(hints[name], data[name]) for name in names if name in data})
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        return [field.name for field in dataclasses.fields(cls)]
+
+    @classmethod
+    def check_definition(cls) -> None:
+        """Raise ImproperlyConfigured when a constant, a level or a field is wrong."""
+        missing = [
+            name for name in ("title", "label", "category", "purpose") if not hasattr(cls, name)
+        ]
+        if missing:
+            raise ImproperlyConfigured(f"{cls.__name__} lacks {', '.join(missing)}")
+        for field in dataclasses.fields(cls):
+            if "level" not in field.metadata:
+                raise ImproperlyConfigured(
+                    f"{cls.__name__}.{field.name} has no level: "
+                    "declare it with public(), logistics() or phi()"
+                )
+        unknown = set(cls.metadata_fields) - set(cls.field_names())
+        if unknown:
+            raise ImproperlyConfigured(f"{cls.__name__}.metadata_fields names no field: {unknown}")
+
+
+def _dump_value(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _load_value(hint: Any, value: Any) -> Any:
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)] or [hint]
+    if value is None or not isinstance(value, str | list):
+        return value
+    if datetime in kinds:
+        return _aware(value)
+    if date in kinds:
+        return date.fromisoformat(value)
+    if isinstance(value, list):
+        return tuple(value)
+    simple = next((kind for kind in kinds if kind in (Decimal, UUID, int, bool)), str)
+    return _read_bool(value) if simple is bool else simple(value)
+
+
+def _aware(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"{value!r} has no zone: write it like 2026-11-24T09:30-05:00")
+    return moment
+
+
+def _read_bool(value: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if value.lower() not in words:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return words[value.lower()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientProfile:
+    """What the engine asks the portal about a patient: how to address and time a message."""
+
+    zone: str = "UTC"
+    language: str = "en"
+    practice_name: str = ""  # L1: the real name
+    public_name: str = ""  # L0: a neutral one if the practice likes
+    phone: str = ""
+    postal_address: str = ""
+    l0_only: bool = False  # the practice caps everything outside the portal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What a channel needs besides the text: whom it is for and how long it is worth sending."""
+
+    delivery_id: UUID
+    to: Mapping[str, str]  # {"address": ...}, for a device also its keys
+    level: Level
+    expires_at: datetime | None = None
+    callback_url: str = ""
+    language: str = "en"
+    priority: PatientNotificationPriority = PatientNotificationPriority.MEDIUM
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendResult:
+    """A carrier took the message; `provider_id` is its name for it, if it gave one."""
+
+    provider_id: str = ""
+    status: DeliveryStatus = DeliveryStatus.ACCEPTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What a carrier told us later; `event_key` makes a repeat recognisable."""
+
+    delivery_id: UUID
+    provider_id: str
+    event_key: str
+    status: DeliveryStatus
+    code: str = ""
+    contact: ContactEffect = ContactEffect.NONE
+
+
+class ChannelError(Exception):
+    """The one error at the seam: the carrier said no. The text holds the code only."""
+
+    def __init__(
+        self,
+        *,
+        code: str,
+        kind: ErrorKind,
+        contact: ContactEffect = ContactEffect.NONE,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.kind = kind
+        self.contact = contact
+        self.retry_after = retry_after
+
+
+class AnswerLost(ChannelError):
+    """The call went out and no answer came back: whether it was sent cannot be known here."""
+
+    def __init__(self, *, code: str) -> None:
+        super().__init__(code=code, kind=ErrorKind.TRANSIENT)
+
+
+class Refused(ValueError):
+    """What was asked cannot be done. `field` names the culprit; the text is for the person."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message

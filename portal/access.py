@@ -1,0 +1,55 @@
+"""Which patient a request may act for, and how the engine is to address a patient.
+
+Both functions are named in settings: the engine calls them and never imports this app.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404
+
+from notifications import clock
+from notifications.types import PatientProfile
+from portal.models import Guardianship, Practice, User
+
+
+def patient_for(*, user: User, patient_id: UUID | None = None) -> User:
+    """Return the patient `user` may act for: themselves, or a ward by id.
+
+    Raises Http404 for anyone else's id, exactly as for one that does not exist. One query when
+    an id other than the user's own is given, none otherwise.
+    """
+    if patient_id is None or patient_id == user.pk:
+        return user
+    ward = wards_of(user).filter(patient_id=patient_id).select_related("patient").first()
+    if ward is None or not user.is_active:
+        raise Http404("no such patient")
+    return ward.patient
+
+
+def wards_of(user: User):
+    """Return the guardianships in force now under which `user` acts for others."""
+    now = clock.now()
+    in_force = Q(ended_at=None) | Q(ended_at__gt=now)
+    return Guardianship.objects.filter(in_force, guardian=user, started_at__lte=now)
+
+
+def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
+    """Return zone, language and practice names by patient id, in two queries."""
+    practice = Practice.objects.first() or Practice(name="", zone="UTC")
+    patients = User.objects.filter(pk__in=set(patient_ids)).select_related("home_location")
+    return {patient.pk: _profile(patient=patient, practice=practice) for patient in patients}
+
+
+def _profile(*, patient: User, practice: Practice) -> PatientProfile:
+    location = patient.home_location
+    return PatientProfile(
+        zone=patient.zone or (location.zone if location else practice.zone),
+        language=patient.language,
+        practice_name=practice.name,
+        public_name=practice.public_name or practice.name,
+        phone=(location.phone if location else "") or practice.phone,
+        postal_address=practice.postal_address,
+        l0_only=practice.l0_only,
+    )

@@ -1,0 +1,8 @@
+"""The clinic and the pages patients see."""
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    name = "portal"
+    default_auto_field = "django.db.models.BigAutoField"
