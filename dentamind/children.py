@@ -1,0 +1,161 @@
+"""The supervised processes: how one is started, followed, ended, and how it is known to be well."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+
+from dentamind.warden import Warden, kill_group
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "var" / "log"
+HOST = "127.0.0.1"
+GRACE_SECONDS = 12.0
+LONGEST_BACKOFF = 30.0
+STEADY_SECONDS = 60.0
+PROBE_SECONDS = 5.0
+LOUD = re.compile(r"\b(warning|error|critical|exception|traceback)\b", re.IGNORECASE)
+
+
+class Child:
+    """One supervised command: its process, its log, its backoff."""
+
+    def __init__(
+        self, *, name: str, command: list[str], environment: dict[str, str], warden: Warden
+    ) -> None:
+        self.name, self.command = name, command
+        self.environment, self.warden = environment, warden
+        self.process: subprocess.Popen | None = None
+        self.started_at = self.next_start = 0.0
+        self.backoff = 1.0
+        self.log_path = LOGS / f"{name}.log"
+
+    def start(self) -> None:
+        """Start the command in a process group of its own and follow its output."""
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+        self.warden.watch(group=self.process.pid)
+        self.started_at = time.monotonic()
+        threading.Thread(target=self._follow, args=(self.process,), daemon=True).start()
+
+    def _follow(self, process: subprocess.Popen) -> None:
+        """Copy the output into the log file and show the lines that warn, until it ends."""
+        in_traceback = False
+        with self.log_path.open("a") as log:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                loud = LOUD.search(line) is not None
+                if loud or in_traceback:
+                    say(f"{self.name:<6} | {line.rstrip()}")
+                in_traceback = "Traceback" in line or (in_traceback and line.startswith(" "))
+
+    def has_died(self) -> bool:
+        """Whether it was running and is not any more; also ends what it left behind."""
+        if self.process is None or self.process.poll() is None:
+            return False
+        self.note_end()
+        return True
+
+    def note_end(self) -> None:
+        """Clean up after an end, and say when the next start is due."""
+        kill_group(group=self.process.pid)
+        self.warden.release(group=self.process.pid)
+        if time.monotonic() - self.started_at > STEADY_SECONDS:
+            self.backoff = 1.0
+        self.next_start = time.monotonic() + self.backoff
+        code, self.process = self.process.returncode, None
+        say(
+            f"The {self.name} stopped (exit code {code}); starting it again in "
+            f"{self.backoff:.0f} s. Its log is {self.log_path.relative_to(ROOT)}."
+        )
+        self.backoff = min(self.backoff * 2, LONGEST_BACKOFF)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM to the command itself, which then ends its own processes."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def finish(self, *, deadline: float) -> None:
+        """Wait until the deadline (monotonic), then kill what is left of the group."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            say(f"The {self.name} did not stop in time and was killed.")
+        kill_group(group=self.process.pid)
+        self.process.wait()
+        self.warden.release(group=self.process.pid)
+        self.process = None
+
+    def replace(self, *, why: str) -> None:
+        """End a child that is alive but does no work; the supervisor then starts it again."""
+        if self.process is None:
+            return
+        say(f"The {self.name} is being restarted: {why}.")
+        self.ask_to_stop()
+        self.finish(deadline=time.monotonic() + GRACE_SECONDS)
+        self.next_start = time.monotonic()
+
+
+class Health:
+    """Reads /readyz and tells which child has been wrong for too long."""
+
+    def __init__(self, *, port: int, red_after: float) -> None:
+        self.url = f"http://{HOST}:{port}/readyz"
+        self.red_after = red_after
+        self.next_probe = time.monotonic() + PROBE_SECONDS
+        self.since: dict[str, float] = {}
+
+    def overdue(self) -> str | None:
+        """The name of the child to replace now, or None. Probes at most every few seconds."""
+        now = time.monotonic()
+        if now < self.next_probe:
+            return None
+        wrong = self._wrong()
+        self.next_probe = time.monotonic() + PROBE_SECONDS
+        self.since = {wrong: self.since.get(wrong, now)} if wrong else {}
+        if not wrong or now - self.since[wrong] < self.red_after:
+            return None
+        self.since = {}
+        return wrong
+
+    def _wrong(self) -> str | None:
+        """Whom the answer blames: the worker for a red one, the web for none at all."""
+        try:
+            with urllib.request.urlopen(self.url, timeout=PROBE_SECONDS):
+                return None
+        except urllib.error.HTTPError as error:
+            return "worker" if error.code >= 500 else None
+        except OSError:
+            return "web"
+
+
+def prepare_logs(*, names: Iterable[str]) -> None:
+    """Create var/log and begin with empty logs."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (LOGS / f"{name}.log").write_text("")
+
+
+def say(text: str) -> None:
+    """Print one line at once; a closed terminal must not stop the site."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, flush=True)
