@@ -1,0 +1,1 @@
+"""What the tests stand on: throwaway servers, the real site as processes, installed tools."""
