@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 GRACE_SECONDS = 10.0
 
@@ -60,26 +61,27 @@ def main() -> None:
 
 
 def end_groups(*, groups: set[int], grace: float) -> None:
-    """Ask each group's first process to stop, wait, then kill whatever is left of the groups."""
+    """Ask each group's first process to stop, wait for it, then kill what is left of the group."""
     for group in groups:
         with contextlib.suppress(ProcessLookupError):
             os.kill(group, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and any(is_alive(group=group) for group in groups):
-        time.sleep(0.1)
+    while time.monotonic() < deadline and any(is_running(pid=group) for group in groups):
+        time.sleep(0.05)
     for group in groups:
         kill_group(group=group)
 
 
-def is_alive(*, group: int) -> bool:
-    """Whether a process group still has a member."""
+def is_running(*, pid: int) -> bool:
+    """Whether a process is there and has not ended; one that only waits to be reaped has."""
     try:
-        os.killpg(group, 0)
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
-    return True
+    except OSError:
+        return not Path("/proc/self/stat").exists()  # no such files on this system
+    return state not in "ZX"
 
 
 def kill_group(*, group: int) -> None:

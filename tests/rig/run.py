@@ -47,7 +47,7 @@ class Outcome:
 
 def main(*, arguments: list[str]) -> int:
     """Run the passes asked for; the exit code says whether all were green."""
-    parser = argparse.ArgumentParser(description="Run the tests.")
+    parser = argparse.ArgumentParser(description="Run the tests.", allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="SQLite only")
     options, extra = parser.parse_known_args(arguments)
     begun = time.monotonic()
