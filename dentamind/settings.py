@@ -9,12 +9,14 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+from dotenv import load_dotenv
 from environs import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+# Into os.environ, which environs' own read_env leaves alone: NOTIFICATIONS_* are read from there.
+load_dotenv(os.environ.get("DENTAMIND_ENV_FILE", BASE_DIR / ".env"))
 env = Env()
-env.read_env(os.environ.get("DENTAMIND_ENV_FILE", str(BASE_DIR / ".env")), recurse=False)
 
 # -- who we are ---------------------------------------------------------------------------------
 
@@ -248,8 +250,8 @@ NOTIFICATIONS_INDEX_KEY = ""
 NOTIFICATIONS_AUDIT_KEYS = ""
 NOTIFICATIONS_ACCESS = "portal.access.patient_for"
 NOTIFICATIONS_PROFILES = "portal.access.profiles_for"
-NOTIFICATIONS_SMS_PROVIDER = ""
-NOTIFICATIONS_PUSH_PROVIDER = ""
+NOTIFICATIONS_SMS_PROVIDER = "notifications.providers.outbox.Outbox"
+NOTIFICATIONS_PUSH_PROVIDER = "notifications.providers.outbox.Outbox"
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
 NOTIFICATIONS_POLL_SECONDS = "0.25"

@@ -19,6 +19,7 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("notifications.checks")
+        import_members("notifications.providers")
         import_members("notifications.channels")
         for app in apps.get_app_configs():
             if util.find_spec(f"{app.name}.notification_types"):

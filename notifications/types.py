@@ -213,6 +213,7 @@ class Envelope:
     language: str = "en"
     priority: PatientNotificationPriority = PatientNotificationPriority.MEDIUM
     unsubscribe_url: str = ""
+    sender: str = ""  # the practice's public name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,65 @@
+"""What a channel is: how a message reaches a patient, apart from who carries it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+
+from notifications.enums import ContactKind, Level, PatientNotificationChannel
+from notifications.types import Envelope, Receipt, SendResult
+
+
+class Channel(ABC):
+    """One way to reach a patient. Stateless; constants say what it needs and may say."""
+
+    key: ClassVar[str]
+    label: ClassVar[str]
+    icon: ClassVar[str] = "bell"
+    contact_kind: ClassVar[ContactKind | None] = None
+    ceiling: ClassVar[Level] = Level.L0
+    parts: ClassVar[tuple[str, ...]] = ()
+    # True: a second copy replaces the first or does little harm, so a lost answer may be tried
+    # again once after ten minutes. False: never again without proof, as for texts.
+    may_repeat: ClassVar[bool] = False
+
+    def is_configured(self) -> bool:
+        """Return whether there is a carrier behind this channel."""
+        return True
+
+    def has_agreement(self) -> bool:
+        """Return whether more than L0 may go through its carrier (45 CFR 164.504(e))."""
+        return True
+
+    @abstractmethod
+    def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
+        """Hand a message to the carrier, without touching the database.
+
+        Takes at most 15 s. Raises ChannelError when refused, AnswerLost when nobody can tell.
+        """
+
+    def receipts(self, *, request: HttpRequest) -> list[Receipt]:
+        """Verify a carrier's call, then return what it tells us. Raises PermissionDenied."""
+        return []
+
+    def look_up(self, *, envelope: Envelope) -> SendResult | None:
+        """Ask the carrier about a lost answer; None when it knows nothing."""
+        return None
+
+    @classmethod
+    def check_definition(cls) -> None:
+        """Raise ImproperlyConfigured when a constant is missing."""
+        missing = [name for name in ("key", "label") if not getattr(cls, name, None)]
+        if missing:
+            raise ImproperlyConfigured(f"channel {cls.__name__} lacks {', '.join(missing)}")
+        if cls.contact_kind is not None and not cls.parts:
+            raise ImproperlyConfigured(f"channel {cls.__name__} names no template parts")
+
+
+def channel_of(kind: ContactKind) -> Channel:
+    """Return the channel that reaches addresses of a kind. Raises LookupError."""
+    for cls in PatientNotificationChannel.classes():
+        if cls.contact_kind == kind:
+            return cls()
+    raise LookupError(f"no channel reaches {kind}")

@@ -1,0 +1,188 @@
+"""A patient's choices: one function answers the settings page, the API and the sender.
+
+No row means the type's default, so that nothing is ever shown on and treated as off.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from notifications import audit, clock
+from notifications.enums import (
+    AuditAction,
+    ContactKind,
+    ContactStatus,
+    PatientNotificationChannel,
+    PatientNotificationType,
+)
+from notifications.models import ContactPoint, PatientNotificationPreference
+from notifications.types import NotificationPayload, Refused
+
+UNSUBSCRIBE_SALT = "notifications.unsubscribe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypePreference:
+    """What one type does on each channel for one patient."""
+
+    notification_type: str
+    enabled: dict[str, bool]  # the patient's choice, or the default
+    available: list[str]  # channels that can be used now
+    locked: list[str]  # channels that are always on
+
+    def as_dict(self) -> dict:
+        """Return the shape the API shows."""
+        switches = {f"{channel}_enabled": on for channel, on in self.enabled.items()}
+        return {
+            "notification_type": self.notification_type,
+            **switches,
+            "available": self.available,
+            "locked": self.locked,
+        }
+
+
+def is_on(*, payload_class: type[NotificationPayload], channel: str, choice: bool | None) -> bool:
+    """Return whether a type goes out on a channel: locked, else chosen, else its default."""
+    if channel in payload_class.locked:
+        return True
+    return channel in payload_class.channels if choice is None else choice
+
+
+def effective(*, patient_id: UUID) -> dict[str, TypePreference]:
+    """Return every type's preference by type key, in two queries."""
+    rows = PatientNotificationPreference.objects.filter(patient_id=patient_id)
+    choices = {(row.type, row.channel): row.enabled for row in rows}
+    available = available_channels(patient_id=patient_id)
+    return {
+        cls.type_key: _preference(cls, choices, available)
+        for cls in PatientNotificationType.classes()
+    }
+
+
+def _preference(
+    cls: type[NotificationPayload],
+    choices: Mapping[tuple[str, str], bool],
+    available: list[str],
+) -> TypePreference:
+    enabled = {
+        str(channel): is_on(
+            payload_class=cls, channel=channel, choice=choices.get((cls.type_key, channel))
+        )
+        for channel in PatientNotificationChannel
+    }
+    return TypePreference(
+        notification_type=cls.type_key,
+        enabled=enabled,
+        available=available,
+        locked=[channel for channel in PatientNotificationChannel.values if channel in cls.locked],
+    )
+
+
+def available_channels(*, patient_id: UUID) -> list[str]:
+    """Return the channels a message could take now: set up, with an address that works."""
+    contacts = ContactPoint.objects.filter(patient_id=patient_id, status=ContactStatus.ACTIVE)
+    usable = {
+        contact.kind
+        for contact in contacts.only("kind", "verified_at")
+        if contact.kind != ContactKind.PHONE or contact.verified_at
+    }
+    return [
+        cls.key
+        for cls in PatientNotificationChannel.classes()
+        if cls().is_configured() and (cls.contact_kind is None or cls.contact_kind in usable)
+    ]
+
+
+@transaction.atomic
+def change(
+    *, patient_id: UUID, type_key: str, changes: Mapping[str, bool], actor: str
+) -> TypePreference:
+    """Keep a patient's choices for one type, by channel, and return what then holds.
+
+    Raises Refused naming `<channel>_enabled` for a locked or unknown channel, ValueError for an
+    unknown type. Nothing is kept unless all of it can be.
+    """
+    payload_class = PatientNotificationType.known(type_key)
+    for channel, enabled in changes.items():
+        _refuse_impossible(payload_class, channel, enabled)
+    for channel, enabled in changes.items():
+        if channel not in payload_class.locked:
+            _keep(patient_id, type_key, channel, enabled, actor)
+    return effective(patient_id=patient_id)[type_key]
+
+
+def _refuse_impossible(
+    payload_class: type[NotificationPayload], channel: str, enabled: bool
+) -> None:
+    field = f"{channel}_enabled"
+    if channel not in PatientNotificationChannel:
+        known = ", ".join(f"{key}_enabled" for key in PatientNotificationChannel.values)
+        raise Refused(_("Unknown field. Known are: %(known)s.") % {"known": known}, field=field)
+    if channel in payload_class.locked and not enabled:
+        raise Refused(_("This one is always on."), field=field)
+
+
+def _keep(patient_id: UUID, type_key: str, channel: str, enabled: bool, actor: str) -> None:
+    row, created = PatientNotificationPreference.objects.get_or_create(
+        patient_id=patient_id,
+        type=type_key,
+        channel=channel,
+        defaults={"enabled": enabled, "changed_by": actor, "changed_at": clock.now()},
+    )
+    if not created and row.enabled == enabled:
+        return
+    row.enabled, row.changed_by, row.changed_at = enabled, actor, clock.now()
+    row.save()
+    audit.record(
+        action=AuditAction.PREFERENCE,
+        actor=actor,
+        patient_id=patient_id,
+        obj=row,
+        type=type_key,
+        channel=channel,
+        enabled=enabled,
+    )
+
+
+@transaction.atomic
+def reset(*, patient_id: UUID, actor: str) -> int:
+    """Go back to what is recommended: forget every choice. Returns how many there were."""
+    count, _rows = PatientNotificationPreference.objects.filter(patient_id=patient_id).delete()
+    if count:
+        audit.record(action=AuditAction.PREFERENCE, actor=actor, patient_id=patient_id, reset=count)
+    return count
+
+
+# -- leaving by a link --------------------------------------------------------------------------
+
+
+def unsubscribe_token(*, patient_id: UUID, type_key: str) -> str:
+    """Return a signed token that turns one type's e-mails off, and can do nothing else."""
+    return signing.dumps([str(patient_id), type_key], salt=UNSUBSCRIBE_SALT)
+
+
+def read_token(token: str) -> tuple[UUID, str]:
+    """Return (patient id, type key) of a token. Raises Refused for one that was altered.
+
+    Tokens do not expire: CAN-SPAM (16 CFR 316.5) asks for 30 days at least.
+    """
+    try:
+        patient_id, type_key = signing.loads(token, salt=UNSUBSCRIBE_SALT)
+    except signing.BadSignature:
+        raise Refused(
+            _("This link is damaged. Sign in to change your settings."), field="token"
+        ) from None
+    return UUID(patient_id), type_key
+
+
+def unsubscribe_url(*, patient_id: UUID, payload_class: type[NotificationPayload]) -> str:
+    """Return the full way out of a type's e-mails; empty where e-mail is locked."""
+    if "email" in payload_class.locked:
+        return ""
+    token = unsubscribe_token(patient_id=patient_id, type_key=payload_class.type_key)
+    return f"{settings.PUBLIC_URL}/unsubscribe/{token}/"

@@ -1,0 +1,120 @@
+"""From a payload to words: the templates of a type, a channel and a language.
+
+At L0 the channel's default template is used, whatever the type: it says that there is a message
+and nothing else. Above, the type's own template may speak, seeing only what the level allows; an
+e-mail's extends `notifications/_default/email.txt` or `.html` and fills its block `body`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.template import Context, loader
+from django.utils import timezone, translation
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+
+from notifications.enums import NEXT_STEPS, Level, Reason
+from notifications.types import NotificationPayload, PatientProfile
+
+IN_APP_PART = "in_app.txt"
+
+
+def render(
+    *,
+    payload: NotificationPayload,
+    parts: tuple[str, ...],
+    level: Level,
+    profile: PatientProfile,
+    links: Mapping[str, str],
+) -> dict[str, str]:
+    """Return each part's text in the patient's language.
+
+    `links` are full URLs of ours (view_url, settings_url, ...). Raises TemplateDoesNotExist for a
+    part without any template.
+    """
+    context = _context(payload=payload, level=level, profile=profile) | dict(links)
+    with translation.override(profile.language), timezone.override(profile.zone):
+        return {part: _render_part(part, payload, level, context) for part in parts}
+
+
+def message_for(*, payload: NotificationPayload, profile: PatientProfile) -> tuple[str, str]:
+    """Return title and message as the signed-in patient reads them."""
+    text = render(payload=payload, parts=(IN_APP_PART,), level=Level.L2, profile=profile, links={})
+    with translation.override(profile.language):
+        return str(payload.title), text[IN_APP_PART]
+
+
+def render_code(*, parts: tuple[str, ...], code: str, profile: PatientProfile) -> dict[str, str]:
+    """Return the message that carries a verification code, and nothing else."""
+    context = {"code": code, "public_name": profile.public_name, "language": profile.language}
+    with translation.override(profile.language):
+        return {part: _write([f"notifications/_code/{part}"], context) for part in parts}
+
+
+def content_hash(content: Mapping[str, str]) -> str:
+    """Return a fingerprint of what left, kept when the text itself is purged."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def public_url(path: str) -> str:
+    """Return the full address of a path of ours."""
+    return urljoin(f"{settings.PUBLIC_URL}/", path.lstrip("/"))
+
+
+def sentence(*, reason: str, params: Mapping[str, str]) -> str:
+    """Return a reason code's sentence in the current language and zone."""
+    if reason not in Reason.values:
+        return str(reason)
+    said = {"date": "—", "time": "—"} | {name: _moment(name, at) for name, at in params.items()}
+    return str(Reason(reason).label) % said
+
+
+def next_step(reason: str) -> str:
+    """Return what staff can do about a reason code."""
+    return str(NEXT_STEPS.get(reason, ""))
+
+
+def _moment(name: str, value: str) -> str:
+    moment = parse_datetime(value)
+    if moment is None:
+        return value
+    return short_time(moment) if name == "time" else date_format(timezone.localtime(moment), "M j")
+
+
+def short_time(moment: datetime) -> str:
+    """Return "2:40 PM EST" in the current zone."""
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'g:i A')} {local.tzname()}"
+
+
+def _context(
+    *, payload: NotificationPayload, level: Level, profile: PatientProfile
+) -> dict[str, Any]:
+    said = {"public_name": profile.public_name, "language": profile.language}
+    if level >= Level.L1:
+        said |= {
+            "practice_name": profile.practice_name,
+            "phone": profile.phone,
+            "postal_address": profile.postal_address,
+            "title": payload.title,
+        }
+    return said | payload.context(ceiling=level)
+
+
+def _render_part(
+    part: str, payload: NotificationPayload, level: Level, context: dict[str, Any]
+) -> str:
+    default = f"notifications/_default/{part}"
+    own = f"notifications/{payload.type_key}/{part}"
+    return _write([default] if level == Level.L0 else [own, default], context)
+
+
+def _write(names: list[str], context: dict[str, Any]) -> str:
+    # Only HTML is escaped: a text or a subject shows what was written.
+    words = Context(context, autoescape=names[0].endswith(".html"))
+    return loader.select_template(names).template.render(words).strip()

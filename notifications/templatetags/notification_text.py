@@ -1,0 +1,39 @@
+"""Filters for message texts: moments in words, with their zone."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def visit_time(moment: datetime | None, zone: str = "UTC") -> str:
+    """Return "Tue, Nov 24 at 9:30 AM EST": the wall clock where the visit is."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(ZoneInfo(zone or "UTC"))
+    return _("%(day)s at %(time)s") % {"day": visit_day(moment, zone), "time": _clock(local)}
+
+
+@register.filter
+def visit_day(moment: datetime | None, zone: str = "UTC") -> str:
+    """Return "Tue, Nov 24" where the visit is."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(ZoneInfo(zone or "UTC"))
+    return formats.date_format(local, _("D, M j"))
+
+
+@register.filter
+def clock_time(moment: datetime | None) -> str:
+    """Return "2:05 PM EST" in the zone of the reader."""
+    return "" if moment is None else _clock(timezone.localtime(moment))
+
+
+def _clock(local: datetime) -> str:
+    with timezone.override(local.tzinfo):
+        return f"{formats.date_format(local, _('g:i A'))} {local.tzname()}"
