@@ -21,7 +21,24 @@ GRACE_SECONDS = 12.0
 LONGEST_BACKOFF = 30.0
 STEADY_SECONDS = 60.0
 PROBE_SECONDS = 5.0
-LOUD = re.compile(r"\b(warning|error|critical|exception|traceback)\b", re.IGNORECASE)
+LOUD = re.compile(r"\b(warning|error|critical|exception)\b", re.IGNORECASE)
+
+
+class Filter:
+    """Keeps what warns; of a traceback only the last line, which names the error."""
+
+    def __init__(self) -> None:
+        self.in_traceback = False
+
+    def lets_through(self, *, line: str) -> bool:
+        """Whether to show this line of a child's output."""
+        if "Traceback (most recent call last)" in line:
+            self.in_traceback = True
+            return False
+        if self.in_traceback:
+            self.in_traceback = not line.strip() or line.startswith(" ")
+            return not self.in_traceback
+        return LOUD.search(line) is not None
 
 
 class Child:
@@ -56,15 +73,13 @@ class Child:
 
     def _follow(self, process: subprocess.Popen) -> None:
         """Copy the output into the log file and show the lines that warn, until it ends."""
-        in_traceback = False
+        filtered = Filter()
         with self.log_path.open("a") as log:
             for line in process.stdout:
                 log.write(line)
                 log.flush()
-                loud = LOUD.search(line) is not None
-                if loud or in_traceback:
+                if filtered.lets_through(line=line):
                     say(f"{self.name:<6} | {line.rstrip()}")
-                in_traceback = "Traceback" in line or (in_traceback and line.startswith(" "))
 
     def has_died(self) -> bool:
         """Whether it was running and is not any more; also ends what it left behind."""

@@ -113,7 +113,8 @@ def environment(*, name: str, port: int) -> dict[str, str]:
     pool = (
         {"DATABASE_POOL": "true"} if name == "web" and not configured(name="DATABASE_POOL") else {}
     )
-    return {**os.environ, **site, **pool, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    common = {"PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    return {"DJANGO_SETTINGS_MODULE": "dentamind.settings", **os.environ, **site, **pool, **common}
 
 
 def configured(*, name: str) -> bool:

@@ -40,6 +40,7 @@ class Site:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.environment = {
+            "DJANGO_SETTINGS_MODULE": "dentamind.settings",
             **environment,
             "PORT": str(self.port),
             "PUBLIC_URL": self.url,
