@@ -23,6 +23,9 @@ STEADY_SECONDS = 60.0
 PROBE_SECONDS = 5.0
 LOUD = re.compile(r"\b(warning|error|critical|exception)\b", re.IGNORECASE)
 
+# What stands in a traceback before its last line, chained ones included.
+BETWEEN = re.compile(r"\s|$|The above exception was|During handling of")
+
 
 class Filter:
     """Keeps what warns; of a traceback only the last line, which names the error."""
@@ -36,7 +39,7 @@ class Filter:
             self.in_traceback = True
             return False
         if self.in_traceback:
-            self.in_traceback = not line.strip() or line.startswith(" ")
+            self.in_traceback = BETWEEN.match(line) is not None
             return not self.in_traceback
         return LOUD.search(line) is not None
 

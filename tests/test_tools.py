@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dentamind import bootstrap, preflight, supervisor
+from dentamind import bootstrap, children, preflight, supervisor
 from dentamind.warden import is_running
 from tests.rig import install
 from tests.rig.processes import HOST, ROOT, answers, free_port
@@ -238,3 +238,13 @@ def test_killed_supervisor_leaves_no_orphans(scene):
     scene.process.wait(timeout=10)
     eventually(lambda: not is_running(pid=worker) and not is_running(pid=child))
     eventually(lambda: not answers(url=f"http://{HOST}:{scene.port}/healthz"))
+
+
+def test_of_a_traceback_only_the_error_is_shown():
+    lines = ["ready", "WARNING slow", "Traceback (most recent call last):", "  File x", ""]
+    lines += ["During handling of the above", "    deeper", "ValueError: no", "next"]
+    shown = children.Filter()
+    assert [line for line in lines if shown.lets_through(line=line)] == [
+        "WARNING slow",
+        "ValueError: no",
+    ]
