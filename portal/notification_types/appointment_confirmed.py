@@ -1,0 +1,22 @@
+"""A visit is booked with the practice. The patient's own Confirm is not this message."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from django.utils.translation import gettext_lazy as _
+
+from notifications.enums import PatientNotificationType
+from portal.notification_types._visit import VisitPayload, example_fields
+
+
+@PatientNotificationType.register
+@dataclass(frozen=True, kw_only=True)
+class AppointmentConfirmedPayload(VisitPayload):
+    type_key = "appointment_confirmed"
+    title = _("Your visit is booked")
+    label = _("Booked visits")
+    icon = "calendar-check"
+
+    @classmethod
+    def example(cls) -> Self:
+        return cls(**example_fields())

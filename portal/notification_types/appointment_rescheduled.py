@@ -1,0 +1,36 @@
+"""A visit has moved: another time, provider or place. Says the new one first."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.utils.translation import gettext_lazy as _
+
+from notifications.enums import PatientNotificationPriority, PatientNotificationType
+from notifications.types import logistics
+from portal.notification_types._visit import VisitPayload, example_fields
+
+
+@PatientNotificationType.register
+@dataclass(frozen=True, kw_only=True)
+class AppointmentRescheduledPayload(VisitPayload):
+    """`previous_date` is the start that no longer holds; None when only who or where changed.
+
+    `previous_zone` is the zone of the place it was to be at; empty: the same as now.
+    """
+
+    type_key = "appointment_rescheduled"
+    title = _("Your visit has changed")
+    label = _("Moved visits")
+    icon = "calendar-clock"
+    priority = PatientNotificationPriority.HIGH
+    locked = ("in_app", "email")
+
+    previous_date: datetime | None = logistics(default=None)
+    previous_zone: str = logistics(default="")
+
+    @classmethod
+    def example(cls) -> Self:
+        visit = example_fields()
+        earlier = visit["appointment_date"] - timedelta(days=1)
+        return cls(**visit, previous_date=earlier)
