@@ -25,6 +25,7 @@ from notifications.enums import (
     ErrorKind,
     Level,
     PatientNotificationPriority,
+    PatientNotificationType,
     Purpose,
     Shape,
 )
@@ -150,6 +151,13 @@ class NotificationPayload(ABC):
         unknown = set(cls.metadata_fields) - set(cls.field_names())
         if unknown:
             raise ImproperlyConfigured(f"{cls.__name__}.metadata_fields names no field: {unknown}")
+
+
+def payload_of(*, type_key: str, data: Mapping[str, Any]) -> NotificationPayload | None:
+    """Return a stored payload as its class reads it, or None where the type's file is gone."""
+    if type_key not in PatientNotificationType:
+        return None
+    return PatientNotificationType.known(type_key).load(data)
 
 
 def _dump_value(value: Any) -> Any:

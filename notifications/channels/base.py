@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
@@ -28,9 +29,16 @@ class Channel(ABC):
         """Return whether there is a carrier behind this channel."""
         return True
 
+    def is_rehearsal(self) -> bool:
+        """Return whether what is sent stays on this machine: an outbox instead of a carrier."""
+        return False
+
     def has_agreement(self) -> bool:
-        """Return whether more than L0 may go through its carrier (45 CFR 164.504(e))."""
-        return True
+        """Return whether more than L0 may go through its carrier (45 CFR 164.504(e)).
+
+        The practice names the channels whose carriers signed; an outbox needs no signature.
+        """
+        return self.is_rehearsal() or self.key in settings.NOTIFICATIONS_AGREEMENTS.split(",")
 
     @abstractmethod
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:

@@ -24,8 +24,8 @@ class Email(Channel):
     def is_configured(self) -> bool:
         return bool(settings.EMAIL_BACKEND)
 
-    def has_agreement(self) -> bool:
-        return mail.is_outbox() or self.key in settings.NOTIFICATIONS_AGREEMENTS.split(",")
+    def is_rehearsal(self) -> bool:
+        return mail.is_outbox()
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         message = mail.build(

@@ -23,6 +23,9 @@ class Push(Channel):
     def is_configured(self) -> bool:
         return bool(settings.NOTIFICATIONS_PUSH_PROVIDER)
 
+    def is_rehearsal(self) -> bool:
+        return providers.is_outbox(settings.NOTIFICATIONS_PUSH_PROVIDER)
+
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         carrier = providers.load(settings.NOTIFICATIONS_PUSH_PROVIDER)
         return carrier(channel=self.key).send(envelope=envelope, content=content)

@@ -23,9 +23,8 @@ class Sms(Channel):
     def is_configured(self) -> bool:
         return bool(settings.NOTIFICATIONS_SMS_PROVIDER)
 
-    def has_agreement(self) -> bool:
-        name = settings.NOTIFICATIONS_SMS_PROVIDER
-        return providers.is_outbox(name) or self.key in settings.NOTIFICATIONS_AGREEMENTS.split(",")
+    def is_rehearsal(self) -> bool:
+        return providers.is_outbox(settings.NOTIFICATIONS_SMS_PROVIDER)
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         carrier = providers.load(settings.NOTIFICATIONS_SMS_PROVIDER)

@@ -1,0 +1,87 @@
+"""`manage.py run_due`: do now what the clock does each minute; with --watch, every second."""
+
+import json
+import signal
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive
+
+from notifications import scheduler
+from notifications.enums import PatientNotificationChannel
+
+PAUSE = 1.0  # seconds between looks
+
+
+class Command(BaseCommand):
+    help = "Make what is planned and deliver what is due. Safe to run twice, or beside a worker."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--now", metavar="ISO", help="pretend it is this moment, with its zone")
+        parser.add_argument("--watch", action="store_true", help="look every second until stopped")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON a run")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        moment = self._moment(options["now"])
+        if not options["watch"]:
+            self._run(moment, as_json=options["json"])
+            return
+        if moment is not None:
+            raise CommandError("--watch follows the real clock: leave --now out")
+        self._watch(as_json=options["json"])
+
+    def _moment(self, text: str | None):
+        if text is None:
+            return None
+        try:
+            moment = parse_datetime(text)
+        except ValueError:
+            moment = None
+        if moment is None or is_naive(moment):
+            raise CommandError(
+                f"--now {text!r} is not a moment with its zone; write 2026-11-24T09:30-05:00"
+            )
+        real = _real_carriers()
+        if real:
+            raise CommandError(
+                f"--now is for rehearsals: {', '.join(real)} would really go out. "
+                "Use the outbox providers, or leave --now out"
+            )
+        return moment
+
+    def _run(self, moment, *, as_json: bool) -> None:
+        report = scheduler.notification_scheduler_service.run_due(now=moment)
+        if moment is None:
+            scheduler.finish_tick()
+        if as_json:
+            self.stdout.write(json.dumps({"plans": report.plans, "deliveries": report.deliveries}))
+        else:
+            self.stdout.write(_in_words(report))
+
+    def _watch(self, *, as_json: bool) -> None:
+        self.stdout.write("Looking every second. Ctrl-C stops.")
+        stopped: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+        try:
+            while not stopped:
+                report = scheduler.notification_scheduler_service.run_due()
+                scheduler.finish_tick()
+                if report.total:
+                    self.stdout.write(_in_words(report))
+                time.sleep(PAUSE)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+
+
+def _real_carriers() -> list[str]:
+    """Return the channels whose messages would leave this machine."""
+    channels = [cls() for cls in PatientNotificationChannel.classes()]
+    return [each.key for each in channels if each.is_configured() and not each.is_rehearsal()]
+
+
+def _in_words(report: scheduler.TickReport) -> str:
+    plans = ", ".join(f"{count} {status}" for status, count in sorted(report.plans.items()))
+    moved = ", ".join(f"{count} {status}" for status, count in sorted(report.deliveries.items()))
+    return f"Plans: {plans or 'none due'}. Deliveries: {moved or 'none due'}."

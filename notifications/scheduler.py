@@ -1,0 +1,186 @@
+"""The second front door: what is planned for later, and what the clock does each minute."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from notifications import audit, clock, delivery, inbox
+from notifications.enums import AuditAction, PlanStatus, Reason
+from notifications.models import Heartbeat, ScheduledNotification
+from notifications.services import patient_notification_service
+from notifications.types import NotificationPayload, payload_of
+
+ACTOR = "system:scheduler"
+BATCH = 50
+
+
+@dataclass(kw_only=True)
+class TickReport:
+    """What a run did: plans by outcome, deliveries by status, messages expired and woken."""
+
+    plans: dict[str, int] = field(default_factory=dict)
+    deliveries: dict[str, int] = field(default_factory=dict)
+    expired: int = 0
+    woken: int = 0
+
+    def add_plan(self, status: str) -> None:
+        self.plans[str(status)] = self.plans.get(str(status), 0) + 1
+
+    @property
+    def total(self) -> int:
+        return sum(self.plans.values()) + sum(self.deliveries.values())
+
+
+class NotificationSchedulerService:
+    """Plan, cancel and foresee automated notifications; make what is due."""
+
+    @transaction.atomic
+    def plan(
+        self,
+        *,
+        patient_id: UUID,
+        payload: NotificationPayload,
+        subject: str,
+        rule: str,
+        due_at: datetime,
+        key: str,
+        revision: int = 1,
+        expires_at: datetime | None = None,
+    ) -> ScheduledNotification:
+        """Plan a message for `due_at` (aware) in the caller's transaction.
+
+        The same `key` returns the plan that is there, whatever became of it. After `expires_at`
+        it is no longer made.
+        """
+        known = ScheduledNotification.objects.filter(key=key).first()
+        if known is not None:
+            return known
+        row = ScheduledNotification(
+            patient_id=patient_id,
+            type=payload.type_key,
+            payload=payload.dump(),
+            subject=subject,
+            rule=rule,
+            revision=revision,
+            key=key,
+            due_at=due_at,
+            expires_at=expires_at,
+            created_at=clock.now(),
+        )
+        row.save(force_insert=True)
+        return row
+
+    @transaction.atomic
+    def cancel(self, *, subject: str, reason: str = Reason.CANCELLED) -> int:
+        """Cancel what is planned about a subject, and what has not left; return how many."""
+        delivery.cancel_open(subject=subject)
+        open_plans = ScheduledNotification.objects.filter(
+            subject=subject, status=PlanStatus.PLANNED
+        )
+        return open_plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
+
+    def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:
+        """Make what is planned up to `now` (aware; the clock's if None) and deliver what is due.
+
+        Safe to run twice, or on two machines at once.
+        """
+        report = TickReport()
+        with clock.at(now):
+            while _promote(limit=BATCH, report=report):
+                if sum(report.plans.values()) >= limit:
+                    break
+            report.expired, report.woken = inbox.expire_due(), inbox.wake_due()
+            report.deliveries = delivery.run_due().counts
+        return report
+
+    def forecast(
+        self, *, days: int = 14, patient_id: UUID | None = None
+    ) -> list[ScheduledNotification]:
+        """Return what is planned for the coming days, in order."""
+        until = clock.now() + timedelta(days=days)
+        rows = ScheduledNotification.objects.filter(status=PlanStatus.PLANNED, due_at__lte=until)
+        if patient_id is not None:
+            rows = rows.filter(patient_id=patient_id)
+        return list(rows.order_by("due_at", "id"))
+
+    def planned_for(self, *, subject: str) -> list[ScheduledNotification]:
+        """Return every plan about a subject, whatever became of it, in order."""
+        return list(ScheduledNotification.objects.filter(subject=subject).order_by("due_at"))
+
+
+@transaction.atomic
+def _promote(*, limit: int, report: TickReport) -> int:
+    """Turn a batch of due plans into messages; return how many were looked at."""
+    rows = list(_due(limit))
+    payloads = {row.pk: payload_of(type_key=row.type, data=row.payload) for row in rows}
+    gone = _irrelevant(list(payloads.values()))
+    for row in rows:
+        payload = payloads[row.pk]
+        _settle(row, payload, is_true=payload is not None and payload not in gone)
+        report.add_plan(row.status)
+    return len(rows)
+
+
+def _due(limit: int):
+    """In the order of patients, so that two schedulers lock inboxes in the same order."""
+    due = ScheduledNotification.objects.filter(
+        status=PlanStatus.PLANNED, due_at__lte=clock.now()
+    ).order_by("due_at", "id")
+    if connection.features.has_select_for_update_skip_locked:
+        due = due.select_for_update(skip_locked=True)
+    return sorted(due[:limit], key=lambda row: (row.patient_id, row.due_at))
+
+
+def _irrelevant(payloads: Sequence[NotificationPayload | None]) -> set[NotificationPayload]:
+    known = [payload for payload in payloads if payload is not None]
+    classes = {type(payload) for payload in known}
+    return set().union(
+        *(cls.irrelevant([each for each in known if type(each) is cls]) for cls in classes)
+    )
+
+
+def _settle(
+    row: ScheduledNotification, payload: NotificationPayload | None, *, is_true: bool
+) -> None:
+    if row.expires_at is not None and row.expires_at <= clock.now():
+        row.status, row.reason = PlanStatus.EXPIRED, Reason.EXPIRED
+    elif not is_true:
+        row.status, row.reason = PlanStatus.CANCELLED, Reason.CANCELLED
+    else:
+        row.status = PlanStatus.SENT
+        row.notification = patient_notification_service.create_notification(
+            patient_id=row.patient_id, payload=payload, key=row.key, subject=row.subject
+        )
+    row.settled_at = clock.now()
+    row.save(update_fields=["status", "reason", "notification", "settled_at"])
+    if row.status != PlanStatus.SENT:
+        audit.record(
+            action=AuditAction.PLAN,
+            actor=ACTOR,
+            patient_id=row.patient_id,
+            obj=row,
+            status=str(row.status),
+        )
+
+
+def tick() -> None:
+    """Do what is due each minute. Runs as the one scheduled task; safe twice, or late."""
+    notification_scheduler_service.run_due()
+    finish_tick()
+
+
+def finish_tick() -> None:
+    """Seal the audit trail, keep house once an hour, and show that the clock runs."""
+    audit.seal()
+    now = clock.real_now()
+    last = Heartbeat.objects.filter(name="tick").values_list("beat_at", flat=True).first()
+    if last is None or last.hour != now.hour:
+        inbox.recount()
+        inbox.forget_old_events()
+    Heartbeat.objects.update_or_create(name="tick", defaults={"beat_at": now})
+
+
+notification_scheduler_service = NotificationSchedulerService()

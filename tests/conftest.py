@@ -1,0 +1,120 @@
+"""The people of the tests: Ana and Ben are patients who must never see each other's messages."""
+
+import pytest
+from django.test import Client
+
+from notifications import consent, contacts
+from notifications.crypto import forget_keys
+from notifications.enums import ContactKind, Purpose
+from notifications.providers.outbox import OutboxMessage
+from portal.models import Location, Practice, Provider, User
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def plain_settings(settings):
+    """One carrier at a time in tests' transactions, and cheap passwords."""
+    settings.NOTIFICATIONS_SEND_SLOTS = "1"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EMAIL_BACKEND = "notifications.providers.outbox.EmailBackend"
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    settings.SECURE_SSL_REDIRECT = False
+    forget_keys()
+
+
+@pytest.fixture
+def practice(db) -> Practice:
+    return Practice.objects.create(
+        name="Main Street Dental",
+        public_name="Main Street Dental",
+        phone="212-555-0100",
+        postal_address="1 Main St, Springfield",
+        zone="America/New_York",
+    )
+
+
+@pytest.fixture
+def location(practice) -> Location:
+    return Location.objects.create(
+        practice=practice, name="Main St", phone="212-555-0100", zone="America/New_York"
+    )
+
+
+@pytest.fixture
+def provider(db) -> Provider:
+    return Provider.objects.create(name="Dr Lee")
+
+
+@pytest.fixture
+def ana(location) -> User:
+    return make_patient("ana@example.com", "Ana", location)
+
+
+@pytest.fixture
+def ben(location) -> User:
+    return make_patient("ben@example.com", "Ben", location)
+
+
+def make_patient(email: str, first_name: str, location: Location) -> User:
+    """Return a patient who can sign in and has no address for messages yet."""
+    return User.objects.create_user(
+        username=email,
+        email=email,
+        password=PASSWORD,
+        first_name=first_name,
+        last_name="Example",
+        home_location=location,
+    )
+
+
+@pytest.fixture
+def ana_email(ana):
+    """Ana's e-mail address, verified and agreed to."""
+    return agreed_email(ana)
+
+
+def agreed_email(patient: User):
+    """Give a patient a verified e-mail address with consent to visit details."""
+    contact = contacts.add(
+        patient_id=patient.pk, kind=ContactKind.EMAIL, value=patient.email, actor="system:test"
+    )
+    contacts.mark_verified(contact_id=contact.pk, actor="system:test")
+    contact.refresh_from_db()
+    consent.record(
+        contact=contact,
+        purpose=Purpose.TREATMENT,
+        granted=True,
+        wording=consent.CURRENT_EMAIL_WORDING,
+        source="test",
+        actor="system:test",
+    )
+    return contact
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def ana_client(ana) -> Client:
+    return signed_in(ana)
+
+
+@pytest.fixture
+def ben_client(ben) -> Client:
+    return signed_in(ben)
+
+
+@pytest.fixture
+def outbox(db):
+    """Everything that left, oldest first."""
+
+    def messages(channel: str = "email") -> list[OutboxMessage]:
+        return list(OutboxMessage.objects.filter(channel=channel).order_by("id"))
+
+    return messages
