@@ -9,8 +9,18 @@ the log, which is kept outside the database, so that a cut-off end shows as well
 Actors are `user:<id>` for people and `system:<job>` for programs. Details hold ids and codes.
 """
 
+from notifications.audit.purging import purging
 from notifications.audit.sealing import WINDOW, seal
 from notifications.audit.verifying import verify
 from notifications.audit.writing import actor_of, record, record_denied, record_many
 
-__all__ = ["WINDOW", "actor_of", "record", "record_denied", "record_many", "seal", "verify"]
+__all__ = [
+    "WINDOW",
+    "actor_of",
+    "purging",
+    "record",
+    "record_denied",
+    "record_many",
+    "seal",
+    "verify",
+]
