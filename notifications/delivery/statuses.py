@@ -1,0 +1,61 @@
+"""The transitions table at work: every change of a delivery's status goes through `move`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from notifications import audit, clock
+from notifications.enums import OPEN_STATUSES, TRANSITIONS, AuditAction, DeliveryStatus
+from notifications.models import Delivery
+
+ACTOR = "system:delivery"
+
+
+@dataclass(kw_only=True)
+class Report:
+    """How many deliveries a run moved, by the status they moved to."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, status: str) -> None:
+        self.counts[str(status)] = self.counts.get(str(status), 0) + 1
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def move(row: Delivery, status: DeliveryStatus, **changes) -> bool:
+    """Change a row's status if the table allows it and nobody did so first."""
+    if status != row.status and status not in TRANSITIONS[row.status]:
+        return False
+    changes |= {"status": status, "status_at": clock.now()}
+    unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
+    if not unchanged.update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(row, name, value)
+    return True
+
+
+def audit_status(row: Delivery) -> None:
+    """Write where a delivery now stands, in the caller's transaction."""
+    is_sent = row.status in (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
+    audit.record(
+        action=AuditAction.SENT if is_sent else AuditAction.STATUS,
+        actor=ACTOR,
+        patient_id=row.notification.patient_id,
+        obj=row,
+        status=str(row.status),
+        reason=str(row.reason),
+    )
+
+
+def open_count() -> int:
+    """Return how many deliveries wait, due or not."""
+    return Delivery.objects.filter(status__in=OPEN_STATUSES).count()
+
+
+def oldest_due() -> datetime | None:
+    """Return since when the oldest due delivery waits, or None. Aware, UTC."""
+    due = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=clock.real_now())
+    return due.order_by("due_at").values_list("due_at", flat=True).first()
