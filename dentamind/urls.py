@@ -1,4 +1,12 @@
-from django.contrib import admin
-from django.urls import path
+"""Where everything is: the API, the portal's pages, the staff's admin, and the machine's own."""
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.urls import include, path
+
+from notifications import outbox_views
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include("notifications.api.urls")),
+    path("dev/outbox/", include(outbox_views.urlpatterns)),
+]

@@ -7,7 +7,6 @@ say all there is to know.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from time import monotonic
 
 from django.conf import settings
@@ -42,14 +41,12 @@ def wake_after_commit() -> None:
 
 
 def _wake() -> None:
-    """Queue one run, unless one is waiting that has yet to look at the rows."""
-    if not OrmQ.objects.filter(lock__lte=_unfetched_since()).exists():
+    """Queue one run, unless one is waiting that has yet to look at the rows.
+
+    The broker locks what it hands out until `retry` from then; what waits has its lock behind it.
+    """
+    if not OrmQ.objects.filter(lock__lte=clock.real_now()).exists():
         async_task("notifications.delivery.work")
-
-
-def _unfetched_since() -> datetime:
-    """The ORM broker stamps a task it hands out with the time; one in waiting is `retry` older."""
-    return clock.real_now() - timedelta(seconds=settings.Q_CLUSTER["retry"])
 
 
 def work() -> None:
