@@ -18,7 +18,9 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        import_module("notifications.checks")
+        from notifications import checks, queue  # noqa: F401 - models must be loaded first
+
+        queue.shut()
         import_members("notifications.providers")
         import_members("notifications.channels")
         for app in apps.get_app_configs():
