@@ -74,12 +74,24 @@ class NotificationSchedulerService:
         return row
 
     @transaction.atomic
-    def cancel(self, *, subject: str, reason: str = Reason.CANCELLED) -> int:
-        """Cancel what is planned about a subject, and what has not left; return how many."""
-        delivery.cancel_open(subject=subject)
+    def cancel(
+        self,
+        *,
+        subject: str,
+        reason: str = Reason.CANCELLED,
+        rules: Sequence[str] | None = None,
+    ) -> int:
+        """Cancel what is planned about a subject, and what has not left; return how many plans.
+
+        With `rules`, only the plans of these rules end, and what has been made goes on.
+        """
         open_plans = ScheduledNotification.objects.filter(
             subject=subject, status=PlanStatus.PLANNED
         )
+        if rules is None:
+            delivery.cancel_open(subject=subject)
+        else:
+            open_plans = open_plans.filter(rule__in=rules)
         return open_plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
 
     def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:

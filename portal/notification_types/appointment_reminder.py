@@ -19,6 +19,7 @@ LAST_MOMENT = timedelta(minutes=30)
 @dataclass(frozen=True, kw_only=True)
 class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
+    `current_until`: when the next reminder of this visit takes over; None for the last one.
 
     Its channels go out side by side. One that asks becomes a ladder when texts can be answered.
     """
@@ -29,6 +30,7 @@ class AppointmentReminderPayload(VisitPayload):
     icon = "calendar-clock"
 
     asks_to_confirm: bool = public(default=False)
+    current_until: datetime | None = public(default=None)
 
     @classmethod
     def example(cls) -> Self:
@@ -38,7 +40,8 @@ class AppointmentReminderPayload(VisitPayload):
         return ("confirm",) if self.asks_to_confirm else ()
 
     def expires_at(self) -> datetime:
-        return self.appointment_date - LAST_MOMENT
+        last = self.appointment_date - LAST_MOMENT
+        return min(last, self.current_until or last)
 
     def is_still_true(self, visit: Appointment | None) -> bool:
         """What asks is also over once the patient has answered; what only reminds is not."""
