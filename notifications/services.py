@@ -484,7 +484,7 @@ def _preview(
         parts=channel.parts,
         level=channel.ceiling if channel.contact_kind is None else decision.level,
         profile=profile,
-        links=delivery.links_for(row, type(payload)),
+        links=delivery.links_for(row, payload_class=type(payload), profile=profile),
     )
     return Preview(channel=row.channel, decision=decision, content=content)
 

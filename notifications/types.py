@@ -207,6 +207,7 @@ class PatientProfile:
     phone: str = ""
     postal_address: str = ""
     l0_only: bool = False  # the practice caps everything outside the portal
+    pages: str = ""  # where this patient's pages begin: another's, for whom they act, has a prefix
 
 
 @dataclass(frozen=True, kw_only=True)

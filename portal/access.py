@@ -52,4 +52,5 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
         phone=(location.phone if location else "") or practice.phone,
         postal_address=practice.postal_address,
         l0_only=practice.l0_only,
+        pages="" if patient.has_usable_password() else f"/for/{patient.pk}",
     )

@@ -24,7 +24,7 @@ from notifications.enums import (
 from notifications.facts import facts_for, profiles_for
 from notifications.models import ContactPoint, Delivery, DeliveryAttempt
 from notifications.policy import Decision, decide
-from notifications.types import Envelope, PatientProfile, payload_of
+from notifications.types import Envelope, NotificationPayload, PatientProfile, payload_of
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def _write(
 ) -> tuple[Envelope, dict[str, str]]:
     notification = row.notification
     payload = payload_of(type_key=notification.type, data=notification.payload)
-    links = links_for(row, type(payload))
+    links = links_for(row, payload_class=type(payload), profile=profile)
     content = rendering.render(
         payload=payload, parts=channel.parts, level=decision.level, profile=profile, links=links
     )
@@ -152,15 +152,18 @@ def _write(
     return envelope, content
 
 
-def links_for(row: Delivery, payload_class: type) -> dict[str, str]:
+def links_for(
+    row: Delivery, *, payload_class: type[NotificationPayload], profile: PatientProfile
+) -> dict[str, str]:
     """Return the full URLs a message carries: to itself, to the settings, and the way out."""
+    pages = f"{profile.pages}/notifications"
     way_out = preferences.unsubscribe_url(
         patient_id=row.notification.patient_id, payload_class=payload_class
     )
     return {
-        "view_url": rendering.public_url(f"notifications/{row.notification_id}/"),
-        "short_url": rendering.public_url("m"),
-        "settings_url": rendering.public_url("notifications/settings/"),
+        "view_url": rendering.public_url(f"{pages}/{row.notification_id}/"),
+        "short_url": rendering.public_url("/m"),
+        "settings_url": rendering.public_url(f"{pages}/settings/"),
         "unsubscribe_url": way_out,
     }
 
