@@ -389,6 +389,21 @@ def test_a_patient_confirms_by_answering_the_reminder(visit, ana):
     assert plan_of(visit, "2-days").payload["asks_to_confirm"] is False
 
 
+def test_an_old_reminder_cannot_confirm_the_new_time(visit, ana):
+    play(NINE_THIRTY - timedelta(days=7))
+    reminder = last_message(ana)
+    move(visit)
+    with pytest.raises(Refused, match="has changed"):
+        answer(
+            patient_id=ana.pk,
+            notification_id=reminder.pk,
+            action="confirm",
+            actor=f"user:{ana.pk}",
+        )
+    visit.refresh_from_db()
+    assert visit.status == Appointment.Status.BOOKED
+
+
 def test_another_patient_cannot_answer_for_ana(visit, ana, ben):
     play(NINE_THIRTY - timedelta(days=7))
     reminder = last_message(ana)
@@ -505,7 +520,7 @@ def test_a_booking_that_fails_leaves_neither_plan_nor_message(ana, location, pro
     def fails(*args, **kwargs):
         raise RuntimeError
 
-    monkeypatch.setattr(visits, "_tell", fails)
+    monkeypatch.setattr(visits, "tell_booked", fails)
     with clock.at(MONTH_BEFORE), pytest.raises(RuntimeError):
         a_visit(ana, NINE_THIRTY, location=location, provider=provider)
     assert not Appointment.objects.exists()

@@ -1,4 +1,4 @@
-"""What a patient answers to a message, noted on the message and in the book at once."""
+"""What a patient answers to a message, noted in the book and on the message at once."""
 
 from uuid import UUID
 
@@ -9,7 +9,9 @@ from notifications.services import patient_notification_service
 from notifications.types import Refused
 from portal.models import Appointment
 from portal.notification_types._visit import EXAMPLE_VISIT
-from portal.services.visits import confirm, user_of
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.services.news import user_of
+from portal.services.visits import confirm
 
 
 @transaction.atomic
@@ -17,21 +19,32 @@ def answer(*, patient_id: UUID, notification_id: UUID, action: str, actor: str):
     """Take a patient's answer to one of their messages; return the notification.
 
     A second press changes nothing. Raises PatientNotification.DoesNotExist for a message that is
-    not theirs, and Refused when the visit can no longer be answered for.
+    not theirs, and Refused for what it does not ask or the visit no longer allows.
     """
-    notification = patient_notification_service.act(
+    notification = patient_notification_service.get(
+        patient_id=patient_id, notification_id=notification_id
+    )
+    is_reminder = notification.type == AppointmentReminderPayload.type_key
+    if action == "confirm" and is_reminder and not notification.acted_at:
+        payload = AppointmentReminderPayload.load(notification.payload)
+        # The visit is locked before the inbox, as by everything else that changes a visit.
+        _confirm_visit(payload, patient_id=patient_id, actor=actor)
+    return patient_notification_service.act(
         patient_id=patient_id,
         notification_id=notification_id,
         action=action,
         actor_id=user_of(actor),
     )
-    visit_id = notification.payload.get("appointment_id")
-    if action == "confirm" and visit_id and UUID(visit_id) != EXAMPLE_VISIT:
-        _require_own(patient_id=patient_id, visit_id=visit_id)
-        confirm(appointment_id=visit_id, actor=actor)
-    return notification
 
 
-def _require_own(*, patient_id: UUID, visit_id: UUID) -> None:
-    if not Appointment.objects.filter(pk=visit_id, patient_id=patient_id).exists():
-        raise Refused(_("There is no such entry in the book."), field="appointment_id")
+def _confirm_visit(payload: AppointmentReminderPayload, *, patient_id: UUID, actor: str) -> None:
+    """Confirm the visit a message speaks of, as long as it stands as the message says."""
+    if payload.appointment_id == EXAMPLE_VISIT:
+        return
+    own = Appointment.objects.select_for_update().filter(patient_id=patient_id)
+    visit = own.filter(pk=payload.appointment_id).first()
+    if visit is None:
+        raise Refused(_("There is no such entry in the book."), field="action")
+    if not payload.describes(visit):
+        raise Refused(_("This visit has changed. Please read the newer message."), field="action")
+    confirm(appointment_id=visit.pk, actor=actor)

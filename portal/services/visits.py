@@ -1,8 +1,7 @@
 """Book, move, cancel, confirm and close a visit."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Self
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
@@ -10,19 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import clock
-from notifications.enums import PatientNotificationPriority, Reason
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
-from notifications.services import patient_notification_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
-from portal.notification_types._visit import VisitPayload, visit_fields
-from portal.notification_types.appointment_cancelled import AppointmentCancelledPayload
-from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
-from portal.notification_types.appointment_rescheduled import AppointmentRescheduledPayload
+from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
 from portal.services.reminders import plan_reminders, stop_asking
 
-# Someone may be about to leave home: what changes so late does not wait for the morning.
-NEAR = timedelta(hours=12)
 Status = Appointment.Status
 
 
@@ -56,7 +49,7 @@ def book(
     )
     plan_reminders(visit, with_overdue=not announce)
     if announce:
-        _tell(visit, AppointmentConfirmedPayload, what="booked", actor=actor)
+        tell_booked(visit, actor=actor)
     return visit
 
 
@@ -81,16 +74,18 @@ def reschedule(
     visit = _locked(appointment_id)
     if visit.status == Status.COMPLETED:
         raise Refused(_("This visit has taken place and cannot be moved."), field="status")
-    before = _Slot.of(visit)
+    before = Slot.of(visit)
     visit.provider = _known(Provider.objects, provider_id or visit.provider_id, "provider_id")
     visit.location = _known(Location.objects, location_id or visit.location_id, "location_id")
     visit.starts_at, visit.ends_at = starts_at, ends_at
-    if before.is_upcoming and before == _Slot.of(visit):
+    if before.is_upcoming and before == Slot.of(visit):
         visit.save(update_fields=["ends_at"])
         return visit
     _start_anew(visit, announce=announce)
-    if announce:
-        _tell_new_slot(visit, before=before, actor=actor)
+    if announce and before.is_upcoming:
+        tell_moved(visit, before=before, actor=actor)
+    elif announce:
+        tell_booked(visit, actor=actor)
     return visit
 
 
@@ -104,8 +99,7 @@ def cancel(*, appointment_id: UUID, actor: str, announce: bool = True) -> Appoin
         raise Refused(_("This visit is over and cannot be cancelled."), field="status")
     _settle(visit, status=Status.CANCELLED, reason=Reason.CANCELLED)
     if announce:
-        priority = _priority(visit.starts_at)
-        _tell(visit, AppointmentCancelledPayload, what="cancelled", actor=actor, priority=priority)
+        tell_cancelled(visit, actor=actor)
     return visit
 
 
@@ -150,22 +144,6 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
 # -- the row -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """What a visit was before it changed."""
-
-    starts_at: datetime
-    provider_id: UUID
-    location_id: UUID
-    zone: str
-    is_upcoming: bool
-
-    @classmethod
-    def of(cls, visit: Appointment) -> Self:
-        place = visit.location
-        return cls(visit.starts_at, visit.provider_id, place.pk, place.zone, visit.is_upcoming)
-
-
 def _locked(appointment_id: UUID) -> Appointment:
     """Return the visit, its row held until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",))
@@ -206,57 +184,3 @@ def _start_anew(visit: Appointment, *, announce: bool) -> None:
     visit.save()
     notification_scheduler_service.cancel(subject=visit.subject, reason=Reason.CANCELLED)
     plan_reminders(visit, with_overdue=not announce)
-
-
-# -- the message ---------------------------------------------------------------------------------
-
-
-def _tell_new_slot(visit: Appointment, *, before: _Slot, actor: str) -> None:
-    if not before.is_upcoming:
-        _tell(visit, AppointmentConfirmedPayload, what="booked", actor=actor)
-        return
-    has_moved = before.starts_at != visit.starts_at
-    _tell(
-        visit,
-        AppointmentRescheduledPayload,
-        what="rescheduled",
-        actor=actor,
-        priority=_priority(visit.starts_at, before.starts_at),
-        previous_date=before.starts_at if has_moved else None,
-        previous_zone=before.zone,
-    )
-
-
-def _tell(
-    visit: Appointment,
-    payload_class: type[VisitPayload],
-    *,
-    what: str,
-    actor: str,
-    priority: PatientNotificationPriority | None = None,
-    **more: Any,
-) -> None:
-    """Tell the patient, once a revision; of a time that has passed there is nothing to tell."""
-    if visit.starts_at <= clock.now():
-        return
-    patient_notification_service.create_notification(
-        patient_id=visit.patient_id,
-        payload=payload_class(**visit_fields(visit), **more),
-        key=f"{what}:{visit.pk}:{visit.revision}",
-        priority=priority,
-        actor_id=user_of(actor),
-        subject=visit.subject,
-    )
-
-
-def user_of(actor: str) -> UUID | None:
-    """Return the id in `user:<uuid>`, None for a job: the engine names people by their id."""
-    kind, _sep, name = actor.partition(":")
-    return UUID(name) if kind == "user" else None
-
-
-def _priority(*starts: datetime) -> PatientNotificationPriority | None:
-    """Return URGENT when any of these visits is near and still ahead, else the type's own."""
-    now = clock.now()
-    is_near = any(now < start <= now + NEAR for start in starts)
-    return PatientNotificationPriority.URGENT if is_near else None
