@@ -1,3 +1,46 @@
-from django.core.asgi import get_asgi_application
+"""What the web server runs: pages and API over HTTP, the live line over WebSocket."""
 
-application = get_asgi_application()
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import OriginValidator, WebsocketDenier
+from channels.sessions import CookieMiddleware
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.urls import re_path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dentamind.settings")
+pages = get_asgi_application()
+
+from notifications.consumers import websocket_urlpatterns  # noqa: E402 - needs the apps loaded
+
+
+class TrustedOrigins(OriginValidator):
+    """Lets a socket in only from our own pages: scheme, host and port must all be as set.
+
+    Sockets know no CSRF token: a foreign page's socket would carry the patient's cookie.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        guarded = super().__call__ if is_readable(scope) else WebsocketDenier.as_asgi()
+        await guarded(scope, receive, send)
+
+
+def is_readable(scope: Any) -> bool:
+    """Whether there is exactly one Origin, and it can be taken apart."""
+    origins = [value for name, value in scope["headers"] if name == b"origin"]
+    try:
+        return len(origins) == 1 and urlsplit(origins[0].decode()).port != 0
+    except ValueError:
+        return False
+
+
+live = URLRouter([*websocket_urlpatterns, re_path("", WebsocketDenier.as_asgi())])
+application = ProtocolTypeRouter(
+    {
+        "http": pages,
+        "websocket": TrustedOrigins(CookieMiddleware(live), settings.TRUSTED_ORIGINS),
+    }
+)
