@@ -15,7 +15,7 @@ help: ## show this list
 
 demo: ## set up and run the site with demo data (PORT=8000)
 	@$(PYTHON) dentamind/bootstrap.py
-	@$(RUN) -m dentamind.supervisor --port $(PORT) --check-port
+	@$(RUN) -m dentamind.supervisor --port $(PORT) --check
 	@$(RUN) manage.py migrate --verbosity 0
 	@PORT=$(PORT) $(RUN) manage.py seed_demo
 	@$(RUN) -m dentamind.supervisor --port $(PORT) --stop-with-parent

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import subprocess
 import sys
 
 from dentamind.children import HOST, ROOT
+
+# The line of a traceback that names the error.
+ERROR = re.compile(r"[\w.]*(Error|Exception|Configured)\b")
 
 
 class CannotStart(Exception):
@@ -46,16 +50,29 @@ def next_free(*, port: int) -> int:
 
 def require_migrated() -> None:
     """Raises CannotStart when the database cannot be reached or lacks migrations."""
+    if not is_migrated():
+        raise CannotStart(
+            "The database is behind its migrations. Run `make demo`, which applies them, "
+            "or: .venv/bin/python manage.py migrate"
+        )
+
+
+def is_migrated() -> bool:
+    """Whether the database has every migration. Raises CannotStart when it cannot be asked."""
     command = [sys.executable, "manage.py", "migrate", "--check"]
     result = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    if result.returncode == 0:
-        return
-    if "Traceback" in result.stderr or "Error" in result.stderr:
-        reason = result.stderr.strip().splitlines()[-1]
-        raise CannotStart(f"The site cannot be started: {reason}. Look at DATABASE_URL and .env.")
-    raise CannotStart(
-        "The database is behind its migrations. Run `make demo`, which applies them, "
-        "or: .venv/bin/python manage.py migrate"
-    )
+    errors = [line for line in result.stderr.splitlines() if ERROR.match(line)]
+    if result.returncode and errors:
+        raise CannotStart(explain(error=errors[-1]))
+    return result.returncode == 0
+
+
+def explain(*, error: str) -> str:
+    """The last line of a failed command as a sentence with the next step."""
+    name, _, text = error.partition(": ")
+    what = f"{text or name}".rstrip(".")
+    if name.endswith("OperationalError"):
+        return f"The database does not answer: {what}. Look at DATABASE_URL in .env."
+    return f"The site cannot be started: {name.rpartition('.')[2]}: {what}. Run .venv/bin/python manage.py check."

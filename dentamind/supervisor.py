@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dotenv import dotenv_values
 
 from dentamind.children import GRACE_SECONDS, HOST, ROOT, Child, Health, prepare_logs, say
-from dentamind.preflight import CannotStart, require_free_port, require_migrated
+from dentamind.preflight import CannotStart, is_migrated, require_free_port, require_migrated
 from dentamind.warden import Warden, kill_group
 
 START_SECONDS = 60.0
@@ -181,11 +181,12 @@ def main(*, arguments: list[str]) -> int:
     parser.add_argument("--port", type=port_number, default=8000)
     parser.add_argument("--red-after", type=float, default=90.0, metavar="SECONDS")
     parser.add_argument("--stop-with-parent", action="store_true")
-    parser.add_argument("--check-port", action="store_true", help="check the port, start nothing")
+    parser.add_argument("--check", action="store_true", help="port and database, start nothing")
     options = parser.parse_args(arguments)
     try:
         require_free_port(port=options.port)
-        if options.check_port:
+        if options.check:
+            is_migrated()
             return 0
         require_migrated()
     except CannotStart as error:

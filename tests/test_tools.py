@@ -248,3 +248,10 @@ def test_of_a_traceback_only_the_error_is_shown():
         "WARNING slow",
         "ValueError: no",
     ]
+
+
+def test_an_unreachable_database_is_a_sentence():
+    said = preflight.explain(error="django.db.utils.OperationalError: connection refused")
+    assert said == (
+        "The database does not answer: connection refused. Look at DATABASE_URL in .env."
+    )
