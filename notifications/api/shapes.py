@@ -4,9 +4,11 @@ Built by hand: a page of them is most of what the API ever sends. The serializer
 same keys for the schema, and a test holds the two together.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from notifications.crypto import keys_loaded
 from notifications.enums import PatientNotificationType
 from notifications.models import InboxEvent, PatientNotification
 from notifications.preferences import TypePreference
@@ -39,6 +41,12 @@ def notification(row: PatientNotification) -> dict[str, Any]:
         "expires_at": moment(row.expires_at),
         "expired_at": moment(row.expired_at),
     }
+
+
+def notifications(rows: Sequence[PatientNotification]) -> list[dict[str, Any]]:
+    """Return several notifications, opening each patient's key once."""
+    with keys_loaded({row.patient_id for row in rows}):
+        return [notification(row) for row in rows]
 
 
 def status(row: PatientNotification) -> str:

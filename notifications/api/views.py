@@ -63,8 +63,8 @@ class Notifications(PatientView):
     def get(self, request: Request, **kwargs: Any) -> Response:
         query = _validated(ListQuery, request.query_params)
         page = patient_notification_service.inbox(patient_id=self.patient_id, **query)
-        rows = [shapes.notification(row) for row in page.items]
-        return Response(rows, headers=_page_headers(request=request, page=page))
+        headers = _page_headers(request=request, page=page)
+        return Response(shapes.notifications(page.items), headers=headers)
 
 
 class Change(PatientView):
