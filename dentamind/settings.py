@@ -23,7 +23,7 @@ env = Env()
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{env.str('PORT', '') or 8000}").rstrip("/")
 # Full origins, port included: pages and sockets from anywhere else are refused.
 TRUSTED_ORIGINS = env.list("TRUSTED_ORIGINS", [PUBLIC_URL])
 
@@ -92,7 +92,7 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
         "init_command": "PRAGMA journal_mode=WAL",
     }
 elif env.bool("DATABASE_POOL", False):  # for web processes; workers keep one connection each
-    DATABASES["default"]["OPTIONS"] = {"pool": True}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = True
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
 
@@ -258,6 +258,10 @@ NOTIFICATIONS_POLL_SECONDS = "0.25"
 globals().update(
     {name: value for name, value in os.environ.items() if name.startswith("NOTIFICATIONS_")}
 )
+
+# -- the demo -----------------------------------------------------------------------------------
+
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", "")
 
 # -- logs ---------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ def test_a_missing_tick_raises_an_alarm():
     assert len(queue.alarms()) == 1
 
 
+@pytest.mark.django_db(transaction=True)  # the scheduler closes its connection
 @pytest.mark.req("S-14")
 def test_a_planted_schedule_never_runs_and_is_not_forgotten_though_its_row_is_gone(tmp_path):
     mark = tmp_path / "ran"
@@ -93,6 +94,7 @@ def test_only_our_two_functions_pass_and_only_bare(function, options):
     assert not task["kwargs"]
 
 
+@pytest.mark.django_db(transaction=True)  # the scheduler closes its connection
 def test_our_own_tasks_pass():
     Schedule.objects.update(next_run="2026-01-01T00:00Z")
     scheduler()

@@ -37,8 +37,8 @@ def production() -> dict[str, str]:
         **bare(),
         **fresh_keys(),
         "DEBUG": "false",
-        "DATABASE_URL": "postgres://dentamind@db.internal:5432/dentamind",
-        "REDIS_URL": "redis://redis.internal:6379/0",
+        "DATABASE_URL": "postgres://dentamind@db.internal:5432/dentamind?sslmode=verify-full",
+        "REDIS_URL": "rediss://redis.internal:6379/0",
         "ALLOWED_HOSTS": "notify.dental.example",
         "PUBLIC_URL": "https://notify.dental.example",
         "TRUSTED_ORIGINS": "https://notify.dental.example",
@@ -47,4 +47,6 @@ def production() -> dict[str, str]:
         "EMAIL_PORT": "587",
         "EMAIL_USE_TLS": "true",
         "DEFAULT_FROM_EMAIL": "notify@dental.example",
+        "NOTIFICATIONS_SMS_PROVIDER": "",
+        "NOTIFICATIONS_PUSH_PROVIDER": "",
     }

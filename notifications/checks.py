@@ -1,1 +1,0 @@
-"""System checks: each names the setting that is wrong and what to write instead."""
