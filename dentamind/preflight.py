@@ -75,4 +75,5 @@ def explain(*, error: str) -> str:
     what = f"{text or name}".rstrip(".")
     if name.endswith("OperationalError"):
         return f"The database does not answer: {what}. Look at DATABASE_URL in .env."
-    return f"The site cannot be started: {name.rpartition('.')[2]}: {what}. Run .venv/bin/python manage.py check."
+    kind = name.rpartition(".")[2]
+    return f"The site cannot be started: {kind}: {what}. Run .venv/bin/python manage.py check."

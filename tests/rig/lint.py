@@ -10,6 +10,7 @@ from tests.rig.environment import production, testing
 from tests.rig.processes import ROOT
 
 RUFF = [sys.executable, "-m", "ruff"]
+CONCISE = ["--output-format", "concise", "."]
 MANAGE = [sys.executable, "manage.py"]
 
 
@@ -19,8 +20,8 @@ def checks() -> list[tuple[str, list[str], dict[str, str]]]:
     deploy = [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"]
     migrations = [*MANAGE, "makemigrations", "--check", "--dry-run"]
     return [
-        ("style", [*RUFF, "check", "."], development),
-        ("formatting", [*RUFF, "format", "--check", "."], development),
+        ("style", [*RUFF, "check", *CONCISE], development),
+        ("formatting", [*RUFF, "format", "--check", *CONCISE], development),
         ("migrations match the models", migrations, development),
         ("settings for production", deploy, production()),
     ]
