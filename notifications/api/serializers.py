@@ -83,10 +83,10 @@ class ListQuery(Strict):
 
     status = Known(known=lambda: list(STATUSES), default="inbox")
     unread_only = serializers.BooleanField(default=False)
-    type = Known(known=lambda: PatientNotificationType.values, source="type_key", default="")
-    category = Known(known=lambda: Category.values, default="")
+    type = Known(known=lambda: PatientNotificationType.values, source="type_key", required=False)
+    category = Known(known=lambda: Category.values, required=False)
     before = serializers.RegexField(
-        r"^[0-9]{1,18}$", default="", help_text="The cursor of the page before this one."
+        r"^[0-9]{1,18}$", required=False, help_text="The cursor of the page before this one."
     )
     limit = serializers.IntegerField(default=50, min_value=1, max_value=LONGEST_PAGE)
 
@@ -103,8 +103,8 @@ class ReadAllRequest(Strict):
     up_to = serializers.IntegerField(
         default=None, allow_null=True, min_value=0, max_value=LARGEST_SEQ
     )
-    type = Known(known=lambda: PatientNotificationType.values, source="type_key", default="")
-    category = Known(known=lambda: Category.values, default="")
+    type = Known(known=lambda: PatientNotificationType.values, source="type_key", required=False)
+    category = Known(known=lambda: Category.values, required=False)
 
 
 class SnoozeRequest(Strict):
@@ -154,13 +154,13 @@ class PatientNotificationShape(serializers.Serializer):
 
 
 class ReadAllAnswer(serializers.Serializer):
-    status = serializers.ChoiceField(choices=["success"])
+    status = serializers.CharField(help_text='Always "success".')
     count = serializers.IntegerField()
     undo = serializers.UUIDField(allow_null=True, help_text="The batch; null when none was unread.")
 
 
 class UndoAnswer(serializers.Serializer):
-    status = serializers.ChoiceField(choices=["success"])
+    status = serializers.CharField(help_text='Always "success".')
     count = serializers.IntegerField()
 
 
