@@ -6,7 +6,7 @@ Pure: facts in, decision out; no tables, no clock, no settings. The same functio
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from notifications.enums import (
@@ -217,14 +217,20 @@ def reopening(
 ) -> datetime | None:
     """Return when a daily closed range (local wall clock, may span midnight) ends, or None.
 
-    The answer is aware, in `zone`; a wall-clock time that a DST gap skips moves forward.
+    The answer is aware, in `zone`. A wall-clock time that a DST gap skips moves forward; of one
+    that comes twice the first counts.
     """
-    local = now.astimezone(ZoneInfo(zone))
-    spans_midnight = closed_from > closed_until
-    clock_time = local.time()
-    is_evening, is_morning = clock_time >= closed_from, clock_time < closed_until
-    closed = (is_evening or is_morning) if spans_midnight else (is_evening and is_morning)
-    if not closed:
-        return None
-    day = local.date() + timedelta(days=1 if spans_midnight and is_evening else 0)
-    return datetime.combine(day, closed_until, tzinfo=local.tzinfo)
+    local = ZoneInfo(zone)
+    today = now.astimezone(local).date()
+    nights = 1 if closed_from > closed_until else 0
+    for day in (today - timedelta(days=1), today):
+        begins = _instant(day, closed_from, local)
+        ends = _instant(day + timedelta(days=nights), closed_until, local)
+        if begins <= now < ends:
+            return ends.astimezone(local)
+    return None
+
+
+def _instant(day: date, at: time, local: ZoneInfo) -> datetime:
+    """Return a wall-clock time as a moment in UTC, where moments can be compared."""
+    return datetime.combine(day, at, tzinfo=local).astimezone(UTC)
