@@ -255,6 +255,7 @@ NOTIFICATIONS_PUSH_PROVIDER = "notifications.providers.outbox.Outbox"
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
 NOTIFICATIONS_POLL_SECONDS = "0.25"
+NOTIFICATIONS_METRICS_TOKEN = ""  # empty: no /metrics
 globals().update(
     {name: value for name, value in os.environ.items() if name.startswith("NOTIFICATIONS_")}
 )

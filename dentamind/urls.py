@@ -3,9 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from notifications import outbox_views
+from notifications import health, outbox_views
 
 urlpatterns = [
+    path("", include(health.urlpatterns)),
     path("admin/", admin.site.urls),
     path("api/", include("notifications.api.urls")),
     path("dev/outbox/", include(outbox_views.urlpatterns)),

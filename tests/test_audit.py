@@ -287,7 +287,7 @@ def test_settled_rows_are_sealed_and_young_ones_wait(passing):
     first = audit.seal()
     assert first.event_ids == [str(row.pk) for row in old]
 
-    passing(seconds=4)
+    passing(seconds=20)
     second = audit.seal()
     assert second.event_ids == [str(row.pk) for row in young]
     assert second.previous_mac == first.mac
@@ -305,8 +305,18 @@ def test_a_row_committed_late_is_sealed_with_the_next_block(passing):
     passing(seconds=10)
     audit.seal()
     late.save(force_insert=True)
+    passing(seconds=20)
 
     assert audit.seal().event_ids == [str(late.pk)]
+    assert audit.verify() == []
+
+
+def test_asked_every_second_it_makes_a_block_now_and_then(passing):
+    for _ in range(60):
+        write(1)
+        passing(seconds=1)
+        audit.seal()
+    assert AuditSeal.objects.count() == 3
     assert audit.verify() == []
 
 
@@ -342,7 +352,7 @@ def test_of_two_that_seal_at_once_one_gives_way(passing, monkeypatch):
 def test_the_first_seal_of_a_day_is_anchored_in_the_log(passing, caplog, settings):
     caplog.set_level("INFO", logger="notifications.audit")
     anchors = []
-    for pause in ({"seconds": 6}, {"seconds": 6}, {"days": 1}):
+    for pause in ({"seconds": 6}, {"seconds": 20}, {"days": 1}):
         write(1)
         passing(**pause)
         with TestCase.captureOnCommitCallbacks(execute=True):
@@ -364,7 +374,7 @@ def sealed(passing):
     passing(seconds=6)
     audit.seal()
     write(2)
-    passing(seconds=6)
+    passing(seconds=20)
     audit.seal()
     write(1)
     return list(AuditEvent.objects.order_by("at", "pk"))

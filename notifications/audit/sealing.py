@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 WINDOW = timedelta(seconds=60)  # how long a row may stay unsealed
 SETTLED = timedelta(seconds=5)  # a younger row may have older ones beside it, not yet committed
+PAUSE = timedelta(seconds=20)  # between seals, however often somebody asks: fewer, larger blocks
 # A row of a transaction that took longer than this would be left out, and `verify` would name it.
 LONGEST_TRANSACTION = timedelta(minutes=15)
 BLOCK = 5000
@@ -55,9 +56,11 @@ def _seal_block(block: list[str]) -> AuditSeal:
 
 def _unsealed() -> list[str]:
     """Return the ids of settled rows in no seal, oldest first."""
-    rows = AuditEvent.objects.filter(at__lt=clock.real_now() - SETTLED).order_by("at", "pk")
-    sealed: set[str] = set()
+    now, sealed = clock.real_now(), set()
+    rows = AuditEvent.objects.filter(at__lt=now - SETTLED).order_by("at", "pk")
     if last := AuditSeal.objects.order_by("number").last():
+        if now - last.sealed_at < PAUSE:
+            return []
         since = last.sealed_at - LONGEST_TRANSACTION
         rows = rows.filter(at__gte=since)
         # Twice as far back: the clocks of two machines may differ.

@@ -1,0 +1,167 @@
+"""/healthz, /readyz and /metrics: what a monitor and the supervisor are told."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from django_q.models import Schedule
+
+from notifications import health, scheduler
+from notifications.crypto import new_id
+from notifications.enums import DeliveryStatus, PatientNotificationPriority, PlanStatus
+from notifications.models import Delivery, Heartbeat, PatientNotification, ScheduledNotification
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    health._ask_migrations.cache_clear()
+
+
+@pytest.fixture
+def ticking():
+    Heartbeat.objects.create(name="tick", beat_at=timezone.now())
+
+
+def ago(**amount):
+    return timezone.now() - timedelta(**amount)
+
+
+def test_healthz_answers_while_the_process_lives(client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+@pytest.mark.req("R-16")
+def test_readyz_is_green_after_a_tick_and_tells_the_ages(client):
+    scheduler.tick()
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer["Cache-Control"].startswith("max-age=0")
+    told = answer.json()
+    assert told.pop("last_tick_seconds") < 5
+    assert told == {"status": "ok", "problems": [], "alarms": [], "oldest_due_seconds": 0.0}
+
+
+@pytest.mark.req("R-16")
+def test_a_clock_that_never_ran_is_red(client):
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == [
+        "The clock has never ticked: start the worker, `manage.py qcluster`."
+    ]
+
+
+@pytest.mark.req("R-16")
+def test_a_clock_that_stopped_is_red_within_three_minutes(client, ticking):
+    Heartbeat.objects.update(beat_at=ago(seconds=140))
+    assert client.get("/readyz").status_code == 200
+    Heartbeat.objects.update(beat_at=ago(seconds=160))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "The last tick was 160 s ago" in answer.json()["problems"][0]
+
+
+def waiting_delivery(patient, **fields):
+    notification = PatientNotification.objects.create(
+        patient=patient, seq=1, type="lab_results", priority=PatientNotificationPriority.LOW
+    )
+    return Delivery.objects.create(notification=notification, channel="email", **fields)
+
+
+@pytest.mark.req("R-16")
+def test_a_delivery_left_lying_is_red(client, ticking, ana):
+    row = waiting_delivery(ana, due_at=ago(minutes=9))
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert 530 < answer.json()["oldest_due_seconds"] < 560
+    Delivery.objects.filter(pk=row.pk).update(due_at=ago(minutes=11))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "due for 660 s" in answer.json()["problems"][0]
+
+
+@pytest.mark.req("R-16")
+def test_a_lease_nobody_took_back_is_red(client, ticking, ana):
+    past = {"status": DeliveryStatus.SENDING, "lease_until": ago(minutes=11)}
+    waiting_delivery(ana, due_at=timezone.now(), **past)
+    assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.req("R-16")
+def test_a_plan_left_lying_is_red_and_one_for_later_is_not(client, ticking, ana):
+    plan = ScheduledNotification.objects.create(
+        id=new_id(), patient=ana, key="k", subject="s", rule="r", payload={}, due_at=ago(minutes=11)
+    )
+    assert client.get("/readyz").status_code == 503
+    ScheduledNotification.objects.filter(pk=plan.pk).update(due_at=ago(days=-1))
+    assert client.get("/readyz").status_code == 200
+    ScheduledNotification.objects.filter(pk=plan.pk).update(
+        due_at=ago(days=1), status=PlanStatus.CANCELLED
+    )
+    assert client.get("/readyz").status_code == 200
+
+
+def test_missing_migrations_are_red(client, ticking):
+    MigrationRecorder(connection).record_unapplied("notifications", "0003_refuse_audit_changes")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["Migrations are missing: run `manage.py migrate`."]
+
+
+def test_a_database_that_is_away_is_red_in_a_sentence(client, monkeypatch):
+    def away(*_, **__):
+        raise OperationalError("could not connect to server at 10.0.0.7")
+
+    monkeypatch.setattr(connection, "cursor", away)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "database does not answer" in answer.json()["problems"][0]
+    assert "10.0.0.7" not in answer.content.decode()
+
+
+@pytest.mark.req("S-14")
+def test_a_planted_schedule_is_an_alarm_but_no_reason_to_restart(client, ticking):
+    Schedule.objects.create(func="os.system")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert "1 schedule rows are not ours" in answer.json()["alarms"][0]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_they_are_only_read(client, path):
+    assert client.post(path).status_code == 405
+
+
+def test_nothing_about_a_patient_is_told(client, ticking, ana, settings):
+    settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
+    row = waiting_delivery(ana, due_at=ago(hours=1))
+    told = client.get("/readyz").content + measured(client, "t" * 32).content
+    for secret in (ana.pk, row.pk, row.notification_id, "lab_results", "Ana", "ana@"):
+        assert str(secret).encode() not in told
+
+
+def measured(client, token):
+    return client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_metrics_need_their_token(client, ticking, settings):
+    assert measured(client, "").status_code == 404
+    settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
+    assert client.get("/metrics").status_code == 404
+    assert measured(client, "u" * 32).status_code == 404
+    text = measured(client, "t" * 32).content.decode()
+    assert "dentamind_up 1.0" in text
+    assert "dentamind_last_tick_seconds" in text
+
+
+def test_metrics_tell_of_trouble(client, settings):
+    settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
+    Schedule.objects.create(func="os.system")
+    text = measured(client, "t" * 32).content.decode()
+    assert "dentamind_up 0.0" in text
+    assert "dentamind_alarms 1.0" in text
