@@ -1,0 +1,159 @@
+"""What the pages' templates need: the bell, icons, addresses for whom one acts, times in words."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.template.loader import select_template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language_info
+from django.utils.translation import gettext as _
+
+from notifications import clock
+from notifications.services import patient_notification_service
+from notifications.templatetags.notification_text import clock_time, visit_day
+from portal.access import wards_of
+from portal.models import User
+
+register = template.Library()
+
+THEMES = ("light", "dark")
+BADGE_LIMIT = 99
+
+
+@register.inclusion_tag("portal/_bell.html", takes_context=True)
+def patient_notification_center(context: template.Context, patient: User) -> dict[str, Any]:
+    """PatientNotificationCenter: the bell with its badge, and the popover script opens from it."""
+    unread = patient_notification_service.unread_count(patient_id=patient.pk)
+    return {"patient": patient, "unread": unread, "request": context["request"]}
+
+
+@register.simple_tag
+@lru_cache(maxsize=128)
+def icon(name: str) -> SafeString:
+    """Return a Lucide icon as inline SVG, hidden from assistive technology.
+
+    A type or channel may name one that is not here: then a neutral one stands in.
+    """
+    return select_template([f"icons/{name}.svg", "icons/info.svg"]).render()
+
+
+@register.simple_tag(takes_context=True)
+def patient_url(context: template.Context, name: str, *args: Any) -> str:
+    """Return a page's address, below /for/<id>/ when one acts for somebody else."""
+    return address(name, *args, user=context["request"].user, patient=acting_patient(context))
+
+
+def address(name: str, *args: Any, user: User, patient: User) -> str:
+    """Return the address of a patient's page as `user` reaches it."""
+    return reverse(name, args=args if patient == user else (patient.pk, *args))
+
+
+@register.simple_tag(takes_context=True)
+def acting_patient(context: template.Context) -> User:
+    """Return whose pages these are: the reader's own, unless the address says otherwise."""
+    request = context["request"]
+    return getattr(request, "patient", request.user)
+
+
+@register.simple_tag(takes_context=True)
+def this_page(context: template.Context) -> str:
+    """Return where a form leads back to: the page the reader sees, also inside a fragment."""
+    request = context["request"]
+    if getattr(request, "htmx", False):
+        return request.htmx.current_url_abs_path or "/"
+    return request.get_full_path()
+
+
+@register.simple_tag(takes_context=True)
+def people(context: template.Context) -> list[dict[str, Any]]:
+    """Return whom the reader may look at, with unread counts; empty without wards."""
+    request = context["request"]
+    wards = [ward.patient for ward in wards_of(request.user).select_related("patient")]
+    everyone = [request.user, *wards] if wards else []
+    return [
+        {
+            "person": person,
+            "url": address("centre", user=request.user, patient=person),
+            "unread": patient_notification_service.unread_count(patient_id=person.pk),
+        }
+        for person in everyone
+    ]
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """Return the look the reader chose, or "" for the device's own."""
+    request = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return chosen if chosen in THEMES else ""
+
+
+@register.filter
+def badge(unread: int) -> str:
+    """Return what fits in the badge: "7", "99+"."""
+    return f"{BADGE_LIMIT}+" if unread > BADGE_LIMIT else str(unread)
+
+
+@register.simple_tag
+def when(moment: datetime, *, with_day: bool = True) -> SafeString:
+    """Return a moment as <time>, in the reader's zone; script adds how long ago it was."""
+    local = timezone.localtime(moment)
+    iso = local.isoformat(timespec="seconds")
+    text = moment_text(moment) if with_day else clock_time(moment)
+    return format_html('<time datetime="{}" data-ago>{}</time>', iso, text)
+
+
+@register.filter
+def moment_text(moment: datetime) -> str:
+    """Return "2:05 PM EST" for today, "Sat, Nov 21 at 2:05 PM EST" otherwise."""
+    if timezone.localdate(moment) == timezone.localdate(clock.now()):
+        return clock_time(moment)
+    return full_moment(moment)
+
+
+@register.filter
+def full_moment(moment: datetime) -> str:
+    """Return "Sat, Nov 21 at 2:05 PM EST" in the reader's zone, with the year if another."""
+    local = timezone.localtime(moment)
+    day = visit_day(moment, timezone.get_current_timezone_name())
+    year = "" if local.year == timezone.localdate(clock.now()).year else f", {local.year}"
+    return _("%(day)s at %(time)s") % {"day": day + year, "time": clock_time(moment)}
+
+
+@register.simple_tag
+def languages() -> list[tuple[str, str]]:
+    """Return the languages in their own names."""
+    names = {code: get_language_info(code)["name_local"] for code, _name in settings.LANGUAGES}
+    return [(code, name.capitalize()) for code, name in names.items()]
+
+
+HISTORY_ICONS = {
+    "read": "mail-open",
+    "acted": "circle-check",
+    "delivered": "check-check",
+    "accepted": "check",
+    "sending": "send",
+    "planned": "clock",
+    "held": "hourglass",
+    "failed": "circle-x",
+    "refused": "circle-x",
+    "unknown": "circle-help",
+    "answer_lost": "circle-help",
+    "skipped": "ban",
+    "cancelled": "ban",
+    "expired": "clock",
+    "archived": "archive",
+    "dismissed": "x",
+}
+
+
+@register.filter
+def history_icon(kind: str) -> str:
+    """Return the icon of a line of a message's history."""
+    return HISTORY_ICONS.get(str(kind), "circle-dashed")

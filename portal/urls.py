@@ -1,0 +1,49 @@
+"""The pages. Those of a patient exist twice: for oneself, and below /for/<id>/ for a ward."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+
+from portal.forms import SignInForm
+from portal.views import centre, contacts, home, message, settings, unsubscribe
+
+sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
+
+settings_pages = [
+    path("", settings.NotificationSettingsPage.as_view(), name="settings"),
+    path("language/", settings.language_and_zone, name="language"),
+    path("cells/<str:cell>/", settings.cell, name="cell"),
+    path("contacts/add/<str:kind>/", contacts.add, name="contact-add"),
+    path("contacts/<uuid:contact_id>/", contacts.contact, name="contact"),
+    path("contacts/<uuid:contact_id>/code/", contacts.send_code, name="contact-code"),
+    path("contacts/<uuid:contact_id>/verify/", contacts.verify, name="contact-verify"),
+    path("contacts/<uuid:contact_id>/consent/", contacts.agree, name="contact-consent"),
+    path("contacts/<uuid:contact_id>/remove/", contacts.remove, name="contact-remove"),
+]
+
+patient_pages = [
+    path("", home.home, name="home"),
+    path("visits/", home.visits, name="visits"),
+    path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("notifications/", centre.centre, name="centre"),
+    path("notifications/popover/", centre.popover, name="popover"),
+    path("notifications/sync/", centre.sync, name="sync"),
+    path("notifications/read-all/", centre.read_all, name="read-all"),
+    path("notifications/read-all/<uuid:batch>/undo/", centre.read_all_undo, name="read-all-undo"),
+    path("notifications/settings/", include(settings_pages)),
+    path("notifications/<uuid:notification_id>/", message.message, name="message"),
+    path(
+        "notifications/<uuid:notification_id>/<slug:action>/",
+        message.change,
+        name="message-action",
+    ),
+]
+
+urlpatterns = [
+    path("accounts/login/", sign_in, name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("look/", settings.look, name="look"),
+    path("m", centre.short_link, name="short-link"),
+    path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
+    path("", include(patient_pages)),
+    path("for/<uuid:patient_id>/", include(patient_pages)),
+]

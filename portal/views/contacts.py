@@ -1,0 +1,187 @@
+"""Addresses: add one, show by a code that it is yours, agree to what is sent there, remove it."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from notifications import consent, contacts
+from notifications.enums import ContactKind, ContactStatus, PatientNotificationChannel, Purpose
+from notifications.types import Refused
+from portal.forms import CodeForm, EmailForm, PhoneForm
+from portal.templatetags.portal import address
+from portal.views.patient import actor_of, patient_page
+
+FORMS = {ContactKind.EMAIL: EmailForm, ContactKind.PHONE: PhoneForm}
+WORDINGS = {
+    ContactKind.EMAIL: consent.CURRENT_EMAIL_WORDING,
+    ContactKind.PHONE: consent.CURRENT_TEXT_WORDING,
+}
+ICONS = {ContactKind.EMAIL: "mail", ContactKind.PHONE: "smartphone", ContactKind.PUSH: "bell"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A contact point as its owner reads it."""
+
+    contact: Any
+
+    @property
+    def masked(self) -> str:
+        return contacts.masked(self.contact)
+
+    @property
+    def icon(self) -> str:
+        return ICONS.get(self.contact.kind, "mail")
+
+    @property
+    def is_opted_out(self) -> bool:
+        return self.contact.status == ContactStatus.OPTED_OUT
+
+    @property
+    def needs_update(self) -> bool:
+        return self.contact.status == ContactStatus.NEEDS_UPDATE
+
+    @property
+    def wording(self) -> str:
+        version = WORDINGS.get(self.contact.kind)
+        return str(consent.WORDINGS[version]) if version else ""
+
+    @property
+    def agreed(self) -> bool:
+        return consent.is_granted(contact=self.contact, purpose=Purpose.TREATMENT)
+
+
+def kinds_to_add() -> list[ContactKind]:
+    """Return the kinds of address a person may add: those some working channel sends to."""
+    channels = PatientNotificationChannel.classes()
+    wanted = {each.contact_kind for each in channels if each().is_configured()}
+    return [kind for kind in FORMS if kind in wanted]
+
+
+@require_http_methods(["GET", "POST"])
+@patient_page
+def add(request: HttpRequest, kind: str) -> HttpResponse:
+    """Ask for a new address, and send its code there at once."""
+    if kind not in kinds_to_add():
+        raise Http404("no channel sends there")
+    form = FORMS[kind](request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        made = _added(request, form, kind)
+        if made is not None:
+            return _to_contact(request, made.pk)
+    context = {"form": form, "kind": ContactKind(kind)}
+    status = 422 if form.errors else 200
+    return render(request, "portal/contact_add.html", context, status=status)
+
+
+def _added(request: HttpRequest, form: Any, kind: str) -> Any:
+    """Return the new address, or None with the reason on the form."""
+    who = {"patient_id": request.patient.pk, "actor": actor_of(request.user)}
+    try:
+        made = contacts.add(**who, kind=kind, value=form.cleaned_data["value"])
+    except Refused as refused:
+        form.add_error("value", str(refused.message))
+        return None
+    if made.verified_at is None:
+        _send_code(request, made.pk)
+    return made
+
+
+@require_GET
+@patient_page
+def contact(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Show one address: its code, its consent, and how to remove it."""
+    return _draw(request, contact_id, CodeForm())
+
+
+@require_POST
+@patient_page
+def send_code(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Send a fresh code to an address."""
+    _find(request, contact_id)
+    _send_code(request, contact_id)
+    return _to_contact(request, contact_id)
+
+
+@require_POST
+@patient_page
+def verify(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Take the code somebody typed."""
+    form = CodeForm(request.POST)
+    who = {"patient_id": request.patient.pk, "contact_id": contact_id}
+    try:
+        contacts.verify(**who, code=request.POST.get("code", ""), actor=actor_of(request.user))
+    except Refused as refused:
+        form.add_error("code", str(refused.message))
+        return _draw(request, contact_id, form, status=422)
+    messages.success(request, _("Thank you. This address is yours and in use."))
+    return _to_contact(request, contact_id)
+
+
+@require_POST
+@patient_page
+def agree(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Record what somebody agreed to at one address, or no longer agrees to."""
+    found, granted = _find(request, contact_id), request.POST.get("agree") == "yes"
+    consent.record(
+        contact=found,
+        purpose=Purpose.TREATMENT,
+        granted=granted,
+        wording=WORDINGS[found.kind],
+        source="portal",
+        actor=actor_of(request.user),
+        ip=request.META.get("REMOTE_ADDR") or None,
+    )
+    messages.success(request, _("Your answer is saved."))
+    return _to_contact(request, contact_id)
+
+
+@require_POST
+@patient_page
+def remove(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Stop using an address."""
+    who = {"patient_id": request.patient.pk, "contact_id": contact_id}
+    contacts.remove(**who, actor=actor_of(request.user))
+    messages.success(request, _("The address is removed. Nothing more is sent there."))
+    return _see_other(address("settings", user=request.user, patient=request.patient))
+
+
+def _find(request: HttpRequest, contact_id: UUID) -> Any:
+    """Return the patient's own address. Raises ObjectDoesNotExist for any other."""
+    mine = contacts.of_patient(patient_id=request.patient.pk)
+    found = next((each for each in mine if each.pk == contact_id), None)
+    if found is None:
+        raise ObjectDoesNotExist("no such address")
+    return found
+
+
+def _send_code(request: HttpRequest, contact_id: UUID) -> None:
+    who = {"patient_id": request.patient.pk, "contact_id": contact_id}
+    try:
+        contacts.send_code(**who, actor=actor_of(request.user))
+    except Refused as refused:
+        messages.error(request, str(refused.message))
+    else:
+        messages.success(request, _("We sent a code. It works for 15 minutes."))
+
+
+def _draw(
+    request: HttpRequest, contact_id: UUID, form: CodeForm, status: int = 200
+) -> HttpResponse:
+    context = {"address": Address(_find(request, contact_id)), "form": form}
+    return render(request, "portal/contact.html", context, status=status)
+
+
+def _to_contact(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    return _see_other(address("contact", contact_id, user=request.user, patient=request.patient))
+
+
+def _see_other(target: str) -> HttpResponse:
+    return HttpResponse(status=303, headers={"Location": target})

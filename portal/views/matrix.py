@@ -1,0 +1,152 @@
+"""The settings as a table of types and channels, each cell with its state and its reason."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from notifications import preferences
+from notifications.enums import (
+    Category,
+    ContactKind,
+    PatientNotificationChannel,
+    PatientNotificationType,
+)
+from notifications.types import Refused
+
+LOCKED: dict[str, Promise] = {
+    "in_app": gettext_lazy("In-app is always on, so that you never miss a change."),
+    "email": gettext_lazy("We always email this kind of message."),
+}
+ADD = {
+    ContactKind.EMAIL: gettext_lazy("Add your email address"),
+    ContactKind.PHONE: gettext_lazy("Add your mobile number"),
+    ContactKind.PUSH: gettext_lazy("Not on this device yet"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One type on one channel. Its state is `switch`, `locked`, `add` or `off`."""
+
+    type_key: str
+    channel: Any
+    is_on: bool
+    state: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.type_key}.{self.channel.key}"
+
+    @property
+    def add_kind(self) -> str:
+        """Return the kind of address to add, where a page can add it."""
+        kind = self.channel.contact_kind
+        return str(kind) if kind in (ContactKind.EMAIL, ContactKind.PHONE) else ""
+
+    @property
+    def add_label(self) -> str:
+        return str(ADD[self.channel.contact_kind])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One type with its cells and the reasons for those that are locked."""
+
+    kind: Any
+    cells: list[Cell]
+
+    @property
+    def reasons(self) -> list[str]:
+        locked = [cell.channel for cell in self.cells if cell.state == "locked"]
+        return [str(LOCKED.get(channel.key) or always_on(channel)) for channel in locked]
+
+
+def always_on(channel: Any) -> str:
+    return _("%(channel)s is always on for this kind of message.") % {"channel": channel.label}
+
+
+def matrix(*, patient_id: UUID) -> list[tuple[str, list[Line]]]:
+    """Return (category, lines) in the order of the categories; empty ones are left out."""
+    known = preferences.effective(patient_id=patient_id)
+    lines = [_line(cls, known[cls.type_key]) for cls in PatientNotificationType.classes()]
+    groups = [
+        (str(category.label), [line for line in lines if line.kind.category == category])
+        for category in Category
+    ]
+    return [(label, found) for label, found in groups if found]
+
+
+def _line(kind: Any, preference: preferences.TypePreference) -> Line:
+    cells = [
+        Cell(
+            type_key=kind.type_key,
+            channel=channel,
+            is_on=preference.enabled[channel.key],
+            state=_state(channel, preference),
+        )
+        for channel in in_order()
+    ]
+    return Line(kind=kind, cells=cells)
+
+
+def in_order() -> list[Any]:
+    """Return the channels as a reader expects them: in-app first, then by age of the thing."""
+    usual = ["in_app", "email", "sms", "push"]
+    place = {key: number for number, key in enumerate(usual)}
+    channels = PatientNotificationChannel.classes()
+    return sorted(channels, key=lambda channel: place.get(channel.key, len(usual)))
+
+
+def _state(channel: Any, preference: preferences.TypePreference) -> str:
+    if channel.key in preference.locked:
+        return "locked"
+    if channel.key in preference.available:
+        return "switch"
+    return "add" if channel().is_configured() and channel.contact_kind else "off"
+
+
+def save_all(*, patient_id: UUID, drawn: Iterable[str], ticked: Iterable[str], actor: str) -> int:
+    """Keep a whole sheet: what was drawn is on if ticked. Returns how many cells changed.
+
+    Raises Refused naming the cell that cannot be changed. A cell not drawn stays as it is.
+    """
+    on, known, changed = set(ticked), preferences.effective(patient_id=patient_id), 0
+    for name in drawn:
+        type_key, channel = parts_of(name)
+        if (name in on) != known[type_key].enabled.get(channel):
+            save(patient_id=patient_id, cell=name, enabled=name in on, actor=actor)
+            changed += 1
+    return changed
+
+
+def save(*, patient_id: UUID, cell: str, enabled: bool, actor: str) -> None:
+    """Keep one cell. Raises Refused whose message names it, for one that is locked or unknown."""
+    type_key, channel = parts_of(cell)
+    try:
+        preferences.change(
+            patient_id=patient_id, type_key=type_key, changes={channel: enabled}, actor=actor
+        )
+    except Refused as refused:
+        raise Refused(f"{cell_label(cell)}: {refused.message}", field=cell) from refused
+
+
+def parts_of(cell: str) -> tuple[str, str]:
+    """Return (type, channel) of a cell's name. Raises Refused for one that does not exist."""
+    type_key, _dot, channel = cell.partition(".")
+    if type_key not in PatientNotificationType or channel not in PatientNotificationChannel:
+        raise Refused(_("There is no such setting."), field="cell")
+    return type_key, channel
+
+
+def cell_label(cell: str) -> str:
+    """Return "Email for visit reminders" as a heading would say it."""
+    type_key, channel = parts_of(cell)
+    return _("%(channel)s for %(type)s") % {
+        "channel": PatientNotificationChannel.get(channel).label,
+        "type": PatientNotificationType.get(type_key).label,
+    }

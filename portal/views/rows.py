@@ -1,0 +1,168 @@
+"""A message as a row of a list: what it says, where it lies, what can be done with it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from notifications import clock
+from notifications.enums import Category, PatientNotificationPriority, PatientNotificationType
+from notifications.templatetags.notification_text import clock_time
+from notifications.types import NotificationPayload, payload_of
+
+ANSWERS = {"confirm": gettext_lazy("Confirm")}
+ANSWERED = {"confirm": gettext_lazy("Confirmed %(time)s")}
+EVENING, MORNING = time(18), time(8)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One message with what its template needs; `asks` is empty once it is out of date."""
+
+    message: Any
+    asks: tuple[str, ...] = ()
+
+    @cached_property
+    def kind(self) -> Any:
+        return PatientNotificationType.get(self.message.type)
+
+    @property
+    def category(self) -> str:
+        return str(Category(self.kind.category).label)
+
+    @property
+    def is_expired(self) -> bool:
+        ends = self.message.expires_at
+        return self.message.expired_at is not None or (ends is not None and ends <= clock.now())
+
+    @property
+    def is_unread(self) -> bool:
+        return self.message.read_at is None and not self.is_expired
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.message.priority == PatientNotificationPriority.URGENT
+
+    @property
+    def is_high(self) -> bool:
+        return self.message.priority == PatientNotificationPriority.HIGH
+
+    @property
+    def place(self) -> str:
+        """Return where the message lies: inbox, archived, dismissed or snoozed."""
+        marks = {"archived": "archived_at", "dismissed": "dismissed_at", "snoozed": "snoozed_until"}
+        return next((name for name, mark in marks.items() if getattr(self.message, mark)), "inbox")
+
+    @property
+    def came_by(self) -> str:
+        """Return the action that put the message where it lies."""
+        return {"archived": "archive", "dismissed": "dismiss"}.get(self.place, "")
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """Return (action, label) of what the patient may answer right here."""
+        return [(key, str(ANSWERS.get(key, key.capitalize()))) for key in self.asks]
+
+    @property
+    def answered(self) -> str:
+        """Return "Confirmed 2:05 PM EST", or nothing while there is no answer."""
+        if self.message.acted_at is None:
+            return ""
+        said = ANSWERED.get(self.message.action_taken, gettext_lazy("Answered %(time)s"))
+        return str(said) % {"time": clock_time(self.message.acted_at)}
+
+    @property
+    def snoozes(self) -> list[tuple[str, str]]:
+        """Return (ISO moment, label) of when to be reminded, never past the time to act."""
+        ends = self.message.expires_at
+        return [
+            (moment.isoformat(), label)
+            for moment, label in _later(clock.now())
+            if ends is None or moment < ends
+        ]
+
+    @property
+    def first_free_day(self) -> str:
+        return (timezone.localdate(clock.now()) + timedelta(days=2)).isoformat()
+
+
+@dataclass(frozen=True)
+class Day:
+    """The rows of one day, under its name."""
+
+    on: date
+    rows: list[Row]
+
+    @property
+    def label(self) -> str:
+        today = timezone.localdate(clock.now())
+        names = {today: _("Today"), today - timedelta(days=1): _("Yesterday")}
+        return names.get(self.on) or _written_out(self.on, today)
+
+
+def rows_of(messages: Sequence[Any]) -> list[Row]:
+    """Return messages as rows. Whether they still ask is one question a type, not one a row."""
+    asking = {message.pk: _asking_payload(message) for message in messages}
+    stale = _irrelevant([payload for payload in asking.values() if payload])
+    return [_row(message, asking[message.pk], stale) for message in messages]
+
+
+def days_of(rows: Sequence[Row]) -> list[Day]:
+    """Return rows, newest first, under the days they came on."""
+    by_day = groupby(rows, key=lambda row: timezone.localdate(row.message.created_at))
+    return [Day(on=on, rows=list(found)) for on, found in by_day]
+
+
+def moment_of(data: Any) -> datetime | None:
+    """Return the moment a snooze form names: an ISO time, or a day (then its morning)."""
+    try:
+        if data.get("until"):
+            moment = datetime.fromisoformat(data["until"])
+            return moment if timezone.is_aware(moment) else None
+        return _at(date.fromisoformat(data.get("day", "")), MORNING)
+    except ValueError:
+        return None
+
+
+def _row(message: Any, payload: NotificationPayload | None, stale: set) -> Row:
+    row = Row(message)
+    if payload is None or payload in stale or row.is_expired:
+        return row
+    return Row(message, asks=tuple(payload.actions()))
+
+
+def _asking_payload(message: Any) -> NotificationPayload | None:
+    if message.acted_at is not None:
+        return None
+    payload = payload_of(type_key=message.type, data=message.payload)
+    return payload if payload and payload.actions() else None
+
+
+def _irrelevant(payloads: Sequence[NotificationPayload]) -> set[NotificationPayload]:
+    by_class = defaultdict(list)
+    for payload in payloads:
+        by_class[type(payload)].append(payload)
+    return set().union(*(cls.irrelevant(found) for cls, found in by_class.items()))
+
+
+def _later(now: datetime) -> list[tuple[datetime, str]]:
+    today = timezone.localdate(now)
+    evening, morning = _at(today, EVENING), _at(today + timedelta(days=1), MORNING)
+    choices = [(morning, _("Tomorrow morning"))]
+    return [(evening, _("This evening")), *choices] if now < evening else choices
+
+
+def _at(day: date, hour: time) -> datetime:
+    return datetime.combine(day, hour, tzinfo=timezone.get_current_timezone())
+
+
+def _written_out(day: date, today: date) -> str:
+    return date_format(day, _("D, M j") if day.year == today.year else _("D, M j, Y"))

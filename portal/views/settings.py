@@ -1,0 +1,93 @@
+"""Settings: what comes on which channel, addresses, language and clock."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views import View
+from django.views.decorators.http import require_POST
+
+from notifications import clock, contacts
+from notifications.types import Refused
+from portal.forms import LanguageAndZoneForm
+from portal.templatetags.portal import THEMES, address
+from portal.views import matrix
+from portal.views.contacts import Address, kinds_to_add
+from portal.views.patient import actor_of, back, is_fragment, patient_page
+
+YEAR = 365 * 24 * 60 * 60
+
+
+@method_decorator(patient_page, name="dispatch")
+class NotificationSettingsPage(View):
+    """The settings page. Each switch saves itself; without script the whole sheet is posted."""
+
+    http_method_names = ["get", "post", "head"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.draw(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        drawn = request.POST.getlist("drawn")
+        sheet = {"patient_id": request.patient.pk, "drawn": drawn, "ticked": request.POST.keys()}
+        try:
+            matrix.save_all(**sheet, actor=actor_of(request.user))
+        except Refused as refused:
+            return self.draw(request, status=400, refused=refused.message)
+        messages.success(request, _("Your settings are saved."))
+        return back(request, reverse("settings"))
+
+    def draw(self, request: HttpRequest, status: int = 200, **more) -> HttpResponse:
+        patient = request.patient
+        context = {
+            "groups": matrix.matrix(patient_id=patient.pk),
+            "addresses": [Address(each) for each in contacts.of_patient(patient_id=patient.pk)],
+            "kinds": kinds_to_add(),
+            "form": LanguageAndZoneForm(instance=patient),
+        }
+        return render(request, "portal/settings.html", {**context, **more}, status=status)
+
+
+@require_POST
+@patient_page
+def cell(request: HttpRequest, cell: str) -> HttpResponse:
+    """Keep one switch as it stands now; a locked one is a 400 that names it."""
+    enabled = cell in request.POST
+    try:
+        who = {"patient_id": request.patient.pk, "actor": actor_of(request.user)}
+        matrix.save(**who, cell=cell, enabled=enabled)
+    except Refused as refused:
+        return render(request, "portal/_refused.html", {"reason": refused.message}, status=400)
+    if not is_fragment(request):
+        return back(request, reverse("settings"))
+    type_key, label = cell.partition(".")[0], matrix.cell_label(cell)
+    context = {"type_key": type_key, "label": label, "on": enabled, "now": clock.now()}
+    return render(request, "portal/_saved.html", context)
+
+
+@require_POST
+@patient_page
+def language_and_zone(request: HttpRequest) -> HttpResponse:
+    """Keep the language and the clock a person wants to be spoken to in."""
+    form = LanguageAndZoneForm(request.POST, instance=request.patient)
+    if not form.is_valid():
+        raise Refused(_("Choose a language and a time zone from the lists."), field="zone")
+    form.save()
+    messages.success(request, _("Language and time zone are saved."))
+    here = address("settings", user=request.user, patient=request.patient)
+    return back(request, here)
+
+
+@require_POST
+def look(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen look in a cookie of this device; anything else is the device's own."""
+    chosen = request.POST.get("theme", "")
+    response = back(request)
+    if chosen in THEMES:
+        secure = request.is_secure()
+        response.set_cookie("theme", chosen, max_age=YEAR, samesite="Lax", secure=secure)
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response

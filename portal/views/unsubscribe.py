@@ -1,0 +1,81 @@
+"""Leaving by a link, signed out: looking changes nothing, a POST does (RFC 8058)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from notifications import contacts, preferences
+from notifications.enums import ContactKind, PatientNotificationType
+from notifications.types import Refused
+
+ACTOR = "system:unsubscribe"  # nobody is signed in: the signed link is what speaks
+UNDO_SALT = "portal.unsubscribe.undo"
+
+
+# The token is the proof, and mail programs post without a cookie: no CSRF token can be asked for.
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask, and on POST turn one type's e-mails off, or every optional one."""
+    try:
+        patient_id, type_key = preferences.read_token(token)
+        context = _context(patient_id, type_key)
+        if request.method == "POST":
+            context |= _change(request, patient_id, type_key)
+    except Refused as refused:
+        return render(request, "400.html", {"reason": refused.message}, status=400)
+    response = render(request, "portal/unsubscribe.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _context(patient_id: UUID, type_key: str) -> dict[str, Any]:
+    kind = PatientNotificationType.get(type_key)
+    if "email" in getattr(kind, "locked", ()):
+        raise Refused(_("We always email this kind of message, so that you do not miss a change."))
+    mine = contacts.of_patient(patient_id=patient_id)
+    emails = [contacts.masked(each) for each in mine if each.kind == ContactKind.EMAIL]
+    return {"label": kind.label, "masked": emails[0] if emails else ""}
+
+
+def _change(request: HttpRequest, patient_id: UUID, type_key: str) -> dict[str, Any]:
+    if request.POST.get("undo"):
+        _switch(patient_id, _taken_back(request.POST["undo"], patient_id), on=True)
+        return {"undone": True}
+    optional, everything = _optional(patient_id), bool(request.POST.get("all"))
+    wanted = optional if everything else [key for key in optional if key == type_key]
+    _switch(patient_id, wanted, on=False)
+    undo = signing.dumps([str(patient_id), wanted], salt=UNDO_SALT) if wanted else ""
+    return {"done": True, "all": everything, "undo": undo}
+
+
+def _taken_back(undo: str, patient_id: UUID) -> list[str]:
+    """Return the types an Undo names: signed, so that it turns on only what was just turned off."""
+    try:
+        owner, type_keys = signing.loads(undo, salt=UNDO_SALT, max_age=timedelta(days=1))
+    except signing.BadSignature:
+        raise Refused(_("It is too late to undo this here. Sign in to change it.")) from None
+    return type_keys if owner == str(patient_id) else []
+
+
+def _optional(patient_id: UUID) -> list[str]:
+    """Return the types whose e-mail is on and may be turned off."""
+    known = preferences.effective(patient_id=patient_id)
+    return [
+        key
+        for key, each in known.items()
+        if each.enabled.get("email") and "email" not in each.locked
+    ]
+
+
+def _switch(patient_id: UUID, type_keys: list[str], *, on: bool) -> None:
+    for key in type_keys:
+        changes = {"email": on}
+        preferences.change(patient_id=patient_id, type_key=key, changes=changes, actor=ACTOR)

@@ -1,0 +1,352 @@
+/* usePatientNotifications: the live part of the notification centre.
+
+   The bell (#center) says whose inbox this is. One tab of the browser holds the socket; it tells
+   the others what it hears. A frame carries numbers only ({event, unread, seq, priority}); what
+   is to be shown is fetched as a fragment from `sync`, drawn by the server. Rows on screen never
+   move by themselves: news waits behind the pill. Without this file every page still works.
+
+   It stops for good when the session is over (close code 44xx); otherwise it tries again after a
+   random 0.5 to 60 s, asks `sync` once a minute after three failures, and rests while hidden. */
+"use strict";
+
+const $ = (selector, within = document) => within.querySelector(selector);
+const words = $("#words")?.dataset ?? {};
+const baseTitle = document.title;
+const later = (milliseconds, action) => setTimeout(action, milliseconds);
+const say = (text) => { const status = $("#status"); if (status) status.textContent = text; };
+const language = document.documentElement.lang;
+
+/* -- what the bell says ----------------------------------------------------------------------- */
+
+function showCount() {
+  const unread = Number($("#bell-state")?.dataset.unread ?? 0);
+  document.title = (unread ? `(${unread}) ` : "") + baseTitle;
+}
+
+function setCount(unread) {
+  const state = $("#bell-state");
+  if (!state || Number(state.dataset.unread) === unread) return;
+  state.dataset.unread = unread;
+  let badge = $(".badge", state);
+  if (!badge && unread) {
+    badge = state.appendChild(document.createElement("span"));
+    badge.className = "badge";
+    badge.setAttribute("aria-hidden", "true");
+  }
+  if (badge) unread ? (badge.textContent = unread > 99 ? "99+" : unread) : badge.remove();
+  showCount(); // the words for a screen reader follow with the fragment, in the right plural
+}
+
+/* -- the live line ---------------------------------------------------------------------------- */
+
+function usePatientNotifications(center) {
+  const { ws, sync, patient } = center.dataset;
+  const name = `dm-inbox-${patient}`;
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel(name) : null;
+  const live = { seq: 0, heard: 0, failures: 0, ended: false, spokenAt: 0, freshAt: Date.now() };
+  let socket, release, retry, poll, rest, fetching, again, lineTimers = [];
+
+  function line(text, link) {
+    const place = $("#line");
+    if (!place) return;
+    place.textContent = text;
+    if (link) {
+      const a = place.appendChild(document.createElement("a"));
+      a.href = `${words.signInUrl}?next=${encodeURIComponent(location.pathname + location.search)}`;
+      a.textContent = words.signIn;
+    }
+  }
+
+  function troubled() { // says so after 10 s, and after a minute what happens instead
+    if (lineTimers.length || live.ended) return;
+    lineTimers = [
+      later(10000, () => line(navigator.onLine ? words.reconnecting : offlineText())),
+      later(60000, () => navigator.onLine && line(words.polling)),
+    ];
+  }
+
+  function well() {
+    lineTimers.forEach(clearTimeout);
+    lineTimers = [];
+    if (!live.ended) line("");
+  }
+
+  function offlineText() {
+    const at = new Date(live.freshAt).toLocaleTimeString(language, { timeStyle: "short" });
+    return words.offline.replace("{time}", at);
+  }
+
+  function end() {
+    live.ended = true;
+    well();
+    stop();
+    line(words.ended + " ", true);
+    channel?.postMessage({ ended: true });
+  }
+
+  async function refresh() { // one at a time; asked again meanwhile, it goes once more
+    if (live.ended) return;
+    if (fetching) { again = true; return; }
+    fetching = true;
+    try {
+      const response = await fetch(syncUrl(), { headers: { "HX-Request": "true" } });
+      if (response.status === 401) return end();
+      if (!response.ok) return;
+      htmx.swap(document.body, await response.text(), { swapStyle: "none" });
+      live.freshAt = Date.now();
+      took();
+    } catch { troubled(); } finally {
+      fetching = false;
+      if (again) { again = false; refresh(); }
+    }
+  }
+
+  function syncUrl() {
+    const query = new URLSearchParams();
+    if (live.heard) query.set("since", live.heard);
+    for (const input of document.querySelectorAll("#mark-all input[type=hidden]")) {
+      if (["view", "category"].includes(input.name)) query.set(input.name, input.value);
+      if (input.name === "up_to" && !$("#list[data-older]")) query.set("up_to", input.value);
+    }
+    return `${sync}?${query}`;
+  }
+
+  function took() {
+    const news = $("#news").dataset;
+    live.seq = Math.max(live.seq, Number(news.seq));
+    showCount();
+    announce(news);
+    const pill = $("#pill");
+    if (pill && !$("#list li")) fill(pill); // nothing there that could move
+  }
+
+  function announce(news) { // how many, never what; at most once in 10 s, in the tab being read
+    const wait = live.spokenAt + 10000 - Date.now();
+    if (!live.heard || document.hidden || !news.announce) { live.heard = live.seq; return; }
+    if (wait > 0) { clearTimeout(live.soon); live.soon = later(wait, refresh); return; }
+    live.spokenAt = Date.now();
+    live.heard = live.seq;
+    say(news.announce);
+    $("#alert").textContent = news.alarm;
+  }
+
+  function hear(frame) {
+    if (frame.ended) { live.ended = true; well(); return line(words.ended + " ", true); }
+    if (typeof frame.unread === "number") setCount(frame.unread);
+    refresh();
+  }
+
+  function connect() {
+    clearTimeout(retry);
+    if (live.ended || socket || !navigator.onLine) return;
+    const since = live.seq ? `&since=${live.seq}` : "";
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    socket = new WebSocket(`${scheme}://${location.host}${ws}?events=only${since}`);
+    socket.onopen = () => { live.failures = 0; clearInterval(poll); poll = 0; well(); refresh(); };
+    socket.onmessage = (message) => {
+      const frame = JSON.parse(message.data);
+      hear(frame);
+      channel?.postMessage(frame);
+    };
+    socket.onclose = ({ code }) => {
+      socket = null;
+      if (code >= 4400 && code < 4500) return end();
+      if (!release) return; // we let go ourselves
+      live.failures += 1;
+      troubled();
+      if (live.failures >= 3 && !poll) poll = setInterval(refresh, 60000);
+      const most = Math.min(60000, 500 * 2 ** live.failures);
+      retry = later(500 + Math.random() * (most - 500), connect);
+    };
+  }
+
+  function start() { // the first tab to get the lock holds the socket; the others wait in line
+    clearTimeout(rest);
+    if (release || live.ended) return;
+    if (!navigator.locks) { release = () => {}; return connect(); }
+    const given = new AbortController();
+    release = () => given.abort();
+    navigator.locks.request(name, { signal: given.signal }, () => new Promise((resolve) => {
+      release = resolve;
+      connect();
+    })).catch(() => {});
+  }
+
+  function stop() {
+    clearTimeout(retry);
+    clearInterval(poll);
+    poll = 0;
+    const let_go = release;
+    release = null;
+    socket?.close();
+    let_go?.();
+  }
+
+  channel?.addEventListener("message", ({ data }) => hear(data));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) rest = later(30000, stop);
+    else { start(); refresh(); }
+  });
+  addEventListener("online", () => { well(); start(); connect(); refresh(); });
+  addEventListener("offline", () => line(offlineText()));
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", (event) => event.persisted && start());
+  live.heard = live.seq = Number($("#news").dataset.seq || 0);
+  start();
+}
+
+/* -- the list: days, pill, focus -------------------------------------------------------------- */
+
+let filling = false;
+
+function fill(pill) {
+  filling = true;
+  htmx.trigger(pill, "click");
+}
+
+function joinDays() { // what came in brings its own day headings: two of a day become one
+  for (const day of document.querySelectorAll("#list .day")) {
+    const next = day.nextElementSibling;
+    if (!next || next.dataset.day !== day.dataset.day || !day.dataset.day) continue;
+    $("ol", next).prepend(...$("ol", day).children);
+    day.remove();
+  }
+}
+
+function settle() {
+  joinDays();
+  const fresh = [...document.querySelectorAll("#list li.newcomer")];
+  if (fresh.length) $("#empty")?.remove();
+  fresh.forEach((row) => later(200, () => row.classList.remove("newcomer")));
+  const wanted = $("[data-dm-focus]") ?? (filling ? null : fresh[0] && $("h3", fresh[0]));
+  filling = false;
+  if (wanted) {
+    wanted.removeAttribute("data-dm-focus");
+    if (wanted.tagName === "H3") wanted.tabIndex = -1;
+    wanted.focus();
+  }
+  showCount();
+  relate();
+}
+
+/* -- times ------------------------------------------------------------------------------------ */
+
+const long = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+const short = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
+
+function ago(seconds) {
+  if (seconds < 3600) return short.format(-Math.max(1, Math.floor(seconds / 60)), "minute").replace(".", "");
+  if (seconds < 86400) return long.format(-Math.floor(seconds / 3600), "hour");
+  return long.format(-Math.floor(seconds / 86400), "day");
+}
+
+function relate() {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    time.dataset.ago ||= time.textContent;
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    if (seconds < 7 * 86400) time.textContent = `${ago(seconds)} (${time.dataset.ago})`;
+  }
+}
+
+/* -- answers to a press ----------------------------------------------------------------------- */
+
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  const row = detail.elt.closest("li[id]");
+  if (detail.verb !== "post" || detail.elt.id === "mark-all") return;
+  for (const input of document.querySelectorAll("#mark-all input[type=hidden]"))
+    if (["view", "category", "up_to"].includes(input.name) && detail.elt.closest("li, #pop-all"))
+      detail.parameters[input.name] = input.value;
+  if (!row) return;
+  const [prefix, id] = [row.id.slice(0, 1), row.id.slice(2)];
+  const others = ["n", "p", "h"].filter((each) => each !== prefix && document.getElementById(`${each}-${id}`));
+  detail.parameters.list = [prefix, ...others];
+});
+
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+  elt.closest("li, form")?.setAttribute("aria-busy", "true");
+  for (const complaint of document.querySelectorAll(".complaint")) complaint.remove();
+  cellState(elt, "saving", words.saving);
+});
+
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful, xhr } }) => {
+  elt.closest("li, form")?.removeAttribute("aria-busy");
+  if (successful) return;
+  if (elt.dataset.cell) {
+    elt.checked = !elt.checked;
+    cellState(elt, "failed", words.notSaved);
+    return say(words.notSaved);
+  }
+  const text = xhr?.status === 422 ? $("#status").textContent : words.failed;
+  say(text);
+  const complaint = document.createElement("p");
+  complaint.className = "complaint error";
+  complaint.textContent = text;
+  elt.parentElement?.append(complaint);
+});
+
+function cellState(elt, state, text) {
+  const place = elt.dataset.cell && document.getElementById(elt.dataset.cell);
+  if (place) { place.dataset.state = state; place.textContent = text; }
+}
+
+document.addEventListener("htmx:afterSettle", settle);
+
+/* -- the popover ------------------------------------------------------------------------------ */
+
+function usePopover(bell, popover, source) {
+  bell.setAttribute("aria-expanded", "false");
+  bell.setAttribute("aria-controls", "popover");
+  bell.addEventListener("click", (event) => {
+    if (!matchMedia("(min-width: 40em)").matches || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    popover.togglePopover();
+  });
+  popover.addEventListener("toggle", ({ newState }) => {
+    const open = newState === "open";
+    bell.setAttribute("aria-expanded", open);
+    if (!open) return popover.contains(document.activeElement) && bell.focus();
+    popover.setAttribute("aria-busy", "true");
+    popover.innerHTML = "";
+    later(0, () => popover.focus());
+    htmx.ajax("GET", source, { target: popover, swap: "innerHTML" }).finally(() => popover.removeAttribute("aria-busy"));
+  });
+  popover.addEventListener("keydown", ({ key }) => key === "Escape" && later(0, () => bell.focus()));
+  addEventListener("htmx:afterRequest", ({ detail: { elt } }) => elt.id === "pop-all" && popover.hidePopover());
+}
+
+/* -- small things ----------------------------------------------------------------------------- */
+
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(target)) menu.open = false;
+  if (target.closest("[data-print]")) print();
+  const finder = target.closest("[data-zone]");
+  if (finder) takeZone($(`#${finder.dataset.zone}`));
+});
+
+document.addEventListener("keydown", ({ key, target }) => {
+  const menu = target.closest?.("details.menu[open]");
+  if (key !== "Escape" || !menu) return;
+  menu.open = false;
+  $("summary", menu).focus();
+});
+
+document.addEventListener("change", ({ target }) => target.matches("[data-submit]") && target.form.requestSubmit());
+
+function takeZone(select) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (![...select.options].some((option) => option.value === zone)) select.add(new Option(zone, zone));
+  select.value = zone;
+  select.focus();
+}
+
+for (const each of document.querySelectorAll("[data-noscript]")) each.hidden = true;
+for (const each of document.querySelectorAll("[data-print], [data-zone]")) each.hidden = false;
+for (const each of document.querySelectorAll("input.switch")) each.setAttribute("role", "switch");
+relate();
+setInterval(relate, 60000);
+if ($("#center")) {
+  showCount();
+  usePopover($("#bell"), $("#popover"), $("#center").dataset.popover);
+  usePatientNotifications($("#center"));
+}
