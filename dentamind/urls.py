@@ -10,4 +10,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("notifications.api.urls")),
     path("dev/outbox/", include(outbox_views.urlpatterns)),
+    path("", include("portal.urls")),
 ]

@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import notifications.crypto
-import notifications.enums
 from django.conf import settings
 from django.db import migrations, models
+
+import notifications.crypto
+import notifications.enums
 
 
 class Migration(migrations.Migration):
