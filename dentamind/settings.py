@@ -162,7 +162,9 @@ AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 
 CSRF_TRUSTED_ORIGINS = TRUSTED_ORIGINS
-SECURE_REFERRER_POLICY = "no-referrer"
+# Nothing leaves for other sites. "no-referrer" would make browsers send "Origin: null" with our
+# own forms, which the CSRF check must refuse.
+SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if not DEBUG:
     SECURE_SSL_REDIRECT = True
