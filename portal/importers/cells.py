@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from notifications import clock, contacts
@@ -56,9 +57,14 @@ def answer(value: str) -> bool | None:
 def zone(value: str) -> str:
     """Return the name of an IANA time zone."""
     value = value.strip()
-    if value and value not in available_timezones():
+    if value and value not in _zones():
         raise Bad("must be a time zone such as America/New_York")
     return value
+
+
+@cache  # 15 ms a call: it walks the whole zone directory
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def birth_date(value: str) -> date | None:
