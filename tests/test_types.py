@@ -268,3 +268,41 @@ def test_a_moved_visit_names_the_old_time_in_its_own_zone():
     _title, message = message_for(payload=moved, profile=profile())
     assert "now on Tue, Nov 24 at 9:30 AM EST" in message
     assert "no longer on Mon, Nov 23 at 9:00 AM MST" in message
+
+
+# -- the recipe ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recipe(tmp_path, settings):
+    """The type that docs/types.md adds, with its text, for as long as a test lasts."""
+    page = (settings.BASE_DIR / "docs" / "types.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    text = re.search(r"in_app\.txt`:\n\n```\n(.*?)```", page, re.DOTALL)[1]
+    folder = tmp_path / "notifications" / "payment_confirmation"
+    folder.mkdir(parents=True)
+    (folder / "in_app.txt").write_text(text)
+    settings.TEMPLATES = [
+        {**settings.TEMPLATES[0], "DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}
+    ]
+    module = {"__name__": "portal.notification_types.payment_confirmation"}
+    exec(compile(code, "docs/types.md", "exec"), module)
+    yield module["PaymentConfirmationPayload"]
+    PatientNotificationType.unregister("payment_confirmation")
+
+
+def test_the_recipe_of_the_documentation_makes_a_type(recipe):
+    assert "payment_confirmation" in PatientNotificationType
+    example = recipe.example()
+    assert recipe.load(example.dump()) == example
+    title, message = message_for(payload=example, profile=profile())
+    assert (title, message) == ("A receipt is ready", "We have received 45.00. Thank you.")
+    outside = "".join(said_outside(example).values())
+    assert "45" not in outside.replace(LINKS["view_url"], "")
+    assert "new message" in outside
+
+
+def test_the_documentation_lists_every_type_with_its_title(settings):
+    page = (settings.BASE_DIR / "docs" / "types.md").read_text()
+    for cls in OURS:
+        assert f"| `{cls.type_key}` | {cls.title} |" in page
