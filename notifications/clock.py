@@ -26,10 +26,10 @@ def real_now() -> datetime:
 
 @contextmanager
 def at(moment: datetime | None) -> Iterator[None]:
-    """Make `now()` answer `moment` (aware) inside the block; None leaves the real clock."""
+    """Make `now()` answer `moment` (aware) inside the block; None leaves the clock as it is."""
     if moment is not None and timezone.is_naive(moment):
         raise ValueError("clock.at() needs a time with its zone, such as 2026-11-24T09:30-05:00")
-    token = _moment.set(moment)
+    token = _moment.set(moment or _moment.get())
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ This is the only way a decision gets its inputs. Deliveries may be unsaved, so t
 the same question as the sender.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,9 +30,12 @@ from notifications.models import (
     Delivery,
     PatientNotification,
     PatientNotificationPreference,
+    ScheduledNotification,
 )
 from notifications.policy import Facts
 from notifications.types import NotificationPayload, PatientProfile, payload_of
+
+logger = logging.getLogger(__name__)
 
 GONE = (ContactStatus.REPLACED, ContactStatus.REMOVED)
 
@@ -41,12 +45,18 @@ def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
     return import_string(settings.NOTIFICATIONS_PROFILES)(patient_ids)
 
 
-def facts_for(*, deliveries: Sequence[Delivery], now: datetime) -> list[Facts]:
+def facts_for(
+    *,
+    deliveries: Sequence[Delivery],
+    now: datetime,
+    profiles: dict[UUID, PatientProfile] | None = None,
+) -> list[Facts]:
     """Return the facts of each delivery, in order, as of `now` (aware).
 
-    Also puts the address as it stands now into each delivery's `contact`.
+    Also puts the address as it stands now into each delivery's `contact`. Patients' profiles are
+    read unless they are given.
     """
-    known = _Known.about(deliveries)
+    known = _Known.about(deliveries, profiles=profiles)
     return [known.facts(delivery=delivery, now=now) for delivery in deliveries]
 
 
@@ -72,13 +82,15 @@ class _Known:
     irrelevant: set[UUID] = field(default_factory=set)
 
     @classmethod
-    def about(cls, deliveries: Sequence[Delivery]) -> "_Known":
+    def about(
+        cls, deliveries: Sequence[Delivery], *, profiles: dict[UUID, PatientProfile] | None
+    ) -> "_Known":
         notifications = {row.notification.pk: row.notification for row in deliveries}
         patient_ids = {notification.patient_id for notification in notifications.values()}
         contacts = _contacts_of(patient_ids)
-        payloads = {pk: _payload(notification) for pk, notification in notifications.items()}
+        payloads = {pk: payload_in(notification) for pk, notification in notifications.items()}
         return cls(
-            profiles=profiles_for(patient_ids),
+            profiles=profiles_for(patient_ids) if profiles is None else profiles,
             contacts=contacts,
             choices=_choices_of(patient_ids),
             granted=_consents_of(contacts),
@@ -91,8 +103,9 @@ class _Known:
         payload = self.payloads[notification.pk]
         channel = PatientNotificationChannel.get(delivery.channel)
         if payload is None or not issubclass(_class_of(channel), Channel):
-            return Facts(now=now, is_irrelevant=payload is None, is_configured=False)
-        delivery.contact = self.contact_for(delivery=delivery, channel=channel)
+            return Facts(now=now, is_readable=payload is not None, is_configured=False)
+        contact = self.contact_for(delivery=delivery, channel=channel)
+        delivery.contact = contact or delivery.contact
         choice = self.choices.get((notification.patient_id, notification.type, delivery.channel))
         profile = self.profiles.get(notification.patient_id, PatientProfile())
         return Facts(
@@ -107,17 +120,23 @@ class _Known:
             choice_at=choice.changed_at if choice else None,
             **_about_type(payload, delivery.channel),
             **_about_channel(channel),
-            **self.about_contact(delivery.contact, payload),
+            **self.about_contact(contact, payload, is_device_gone=_was_device(delivery, channel)),
         )
 
     def contact_for(self, *, delivery: Delivery, channel: type[Channel]) -> ContactPoint | None:
+        """Return the address as it stands, or the one that took over; no device takes over."""
         known = self.contacts[delivery.notification.patient_id, str(channel.contact_kind)]
         same = [contact for contact in known if contact.pk == delivery.contact_id]
-        return same[0] if same else best_contact(known)
+        if same or _was_device(delivery, channel):
+            return same[0] if same else None
+        return best_contact(known)
 
-    def about_contact(self, contact: ContactPoint | None, payload: NotificationPayload) -> dict:
+    def about_contact(
+        self, contact: ContactPoint | None, payload: NotificationPayload, *, is_device_gone: bool
+    ) -> dict:
         if contact is None:
-            return {"has_contact": False}
+            gone = {"contact_status": ContactStatus.REMOVED}
+            return gone if is_device_gone else {"has_contact": False}
         return {
             "contact_status": ContactStatus(contact.status),
             "contact_status_at": contact.status_at,
@@ -135,8 +154,21 @@ def _class_of(channel: object) -> type:
     return channel if isinstance(channel, type) else type(channel)
 
 
-def _payload(notification: PatientNotification) -> NotificationPayload | None:
-    return payload_of(type_key=notification.type, data=notification.payload)
+def _was_device(delivery: Delivery, channel: type[Channel]) -> bool:
+    """Every device has a delivery of its own, so one that is gone leaves nothing to another."""
+    return channel.contact_kind == ContactKind.PUSH and delivery.contact_id is not None
+
+
+def payload_in(row: PatientNotification | ScheduledNotification) -> NotificationPayload | None:
+    """Return the payload of a row; None where its type is gone or it cannot be read any more.
+
+    A destroyed key or a field that an old row lacks must not keep the other rows waiting.
+    """
+    try:
+        return payload_of(type_key=row.type, data=row.payload)
+    except (TypeError, ValueError, ArithmeticError) as fault:
+        logger.error("%s %s cannot be read: %s", type(row).__name__, row.pk, type(fault).__name__)
+        return None
 
 
 def _about_type(payload: NotificationPayload, channel: str) -> dict:

@@ -40,6 +40,7 @@ class Facts:
     is_locked: bool = False
     passes_floor: bool = False
     expires_at: datetime | None = None
+    is_readable: bool = True
     is_irrelevant: bool = False
     is_answered: bool = False
     l0_only: bool = False
@@ -97,6 +98,11 @@ def in_time(facts: Facts) -> Decision | None:
     if facts.expires_at is not None and facts.expires_at <= facts.now:
         return _skip(Reason.EXPIRED)
     return None
+
+
+def readable(facts: Facts) -> Decision | None:
+    """A message whose type is gone, or whose payload does not open, cannot be written."""
+    return None if facts.is_readable else _skip(Reason.PHI_BLOCKED)
 
 
 def still_true(facts: Facts) -> Decision | None:
@@ -174,6 +180,7 @@ def within_text_hours(facts: Facts) -> Decision | None:
 
 GATES: tuple[Gate, ...] = (
     in_time,
+    readable,
     still_true,
     not_answered,
     channel_ready,

@@ -3,11 +3,12 @@
 import pytest
 from django.test import Client
 
-from notifications import consent, contacts
+from notifications import clock, consent, contacts
 from notifications.crypto import forget_keys
-from notifications.enums import ContactKind, Purpose
+from notifications.enums import ContactKind, PatientNotificationType, Purpose
 from notifications.providers.outbox import OutboxMessage
 from portal.models import Location, Practice, Provider, User
+from tests.engine import NOON, NotePayload, Told, ToldMail
 
 PASSWORD = "correct horse battery"
 
@@ -118,3 +119,27 @@ def outbox(db):
         return list(OutboxMessage.objects.filter(channel=channel).order_by("id"))
 
     return messages
+
+
+@pytest.fixture
+def note():
+    """A small message type on every channel, known as long as the test runs."""
+    PatientNotificationType.register(NotePayload)
+    yield NotePayload
+    PatientNotificationType.unregister("note")
+
+
+@pytest.fixture
+def carrier(settings):
+    """Carriers that answer as told, for e-mail, texts and pushes."""
+    settings.EMAIL_BACKEND = "tests.engine.ToldMail"
+    settings.NOTIFICATIONS_SMS_PROVIDER = settings.NOTIFICATIONS_PUSH_PROVIDER = "tests.engine.Told"
+    Told.answers, Told.handed, ToldMail.handed = [], [], []
+    return Told
+
+
+@pytest.fixture
+def noon():
+    """A Tuesday at noon where Ana and Ben live: nothing is held at this hour."""
+    with clock.at(NOON):
+        yield NOON

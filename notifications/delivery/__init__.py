@@ -15,11 +15,12 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from notifications import clock
-from notifications.delivery.claim import claim, links_for
+from notifications.delivery.claim import claim
 from notifications.delivery.handover import hand_over_all
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
 from notifications.delivery.statuses import Report, oldest_due, open_count
+from notifications.delivery.words import links_for
 
 __all__ = [
     "Report",

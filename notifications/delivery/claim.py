@@ -1,30 +1,34 @@
-"""Take what is due, decide each, and write an attempt for what is to be sent: one transaction."""
+"""Take what is due, decide each, and write an attempt for what is to be sent: one transaction.
+
+Rows are changed in groups that change alike, so a batch costs a fixed number of statements.
+"""
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import QuerySet
-from django.template import TemplateDoesNotExist, TemplateSyntaxError
 
-from notifications import clock, preferences, rendering
+from notifications import clock, rendering
 from notifications.channels.base import Channel
-from notifications.crypto import SealBroken, keys_loaded
-from notifications.delivery.statuses import Report, move
+from notifications.crypto import keys_loaded
+from notifications.delivery.statuses import Report, move_all
+from notifications.delivery.words import Words, compose
 from notifications.enums import (
     OPEN_STATUSES,
     Action,
     DeliveryStatus,
     PatientNotificationChannel,
-    PatientNotificationPriority,
     Reason,
 )
 from notifications.facts import facts_for, profiles_for
 from notifications.models import ContactPoint, Delivery, DeliveryAttempt
-from notifications.policy import Decision, decide
-from notifications.types import Envelope, NotificationPayload, PatientProfile, payload_of
+from notifications.policy import Decision, Facts, decide
+from notifications.types import Envelope, PatientProfile
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ OUTCOME_OF_SKIP = {
     Reason.EXPIRED: DeliveryStatus.EXPIRED,
     Reason.CANCELLED: DeliveryStatus.CANCELLED,
 }
+UNWRITABLE = Decision(action=Action.SKIP, reason=Reason.PHI_BLOCKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,16 @@ class Parcel:
     content: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What was decided about a row, and the words where it is to be sent."""
+
+    row: Delivery
+    decision: Decision
+    words: Words | None = None
+    is_readdressed: bool = False
+
+
 @transaction.atomic
 def claim(*, limit: int, report: Report) -> list[Parcel]:
     """Take what is due, decide each, and write an attempt for what is to be sent.
@@ -56,15 +71,12 @@ def claim(*, limit: int, report: Report) -> list[Parcel]:
     due = list(_due(limit))
     if not due:
         return []
-    _lock_addresses(due)
-    with keys_loaded({row.notification.patient_id for row in due}):
-        facts = facts_for(deliveries=due, now=clock.now())
-        profiles = profiles_for({row.notification.patient_id for row in due})
-        parcels = [
-            _settle(row, decide(known), profiles[row.notification.patient_id], report)
-            for row, known in zip(due, facts, strict=True)
-        ]
-    return [parcel for parcel in parcels if parcel is not None]
+    patients = {row.notification.patient_id for row in due}
+    _lock_addresses(patients)
+    with keys_loaded(patients):
+        verdicts = _judge(due, profiles=profiles_for(patients))
+        _settle([verdict for verdict in verdicts if verdict.words is None], report)
+        return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
 
 def _due(limit: int) -> QuerySet[Delivery]:
@@ -75,101 +87,103 @@ def _due(limit: int) -> QuerySet[Delivery]:
     return rows[:limit]
 
 
-def _lock_addresses(due: Sequence[Delivery]) -> None:
-    patients = {row.notification.patient_id for row in due}
-    locked = ContactPoint.objects.filter(patient_id__in=patients).select_for_update().order_by("id")
-    list(locked.values_list("id"))
+def _lock_addresses(patients: Iterable[UUID]) -> None:
+    """Hold the addresses, oldest first. `no_key`: a message may be made to them meanwhile."""
+    locked = ContactPoint.objects.filter(patient_id__in=patients).select_for_update(no_key=True)
+    list(locked.order_by("id").values_list("id"))
 
 
-def _settle(
-    row: Delivery, decision: Decision, profile: PatientProfile, report: Report
-) -> Parcel | None:
-    if decision.action == Action.SEND:
-        return _prepare(row, decision, profile, report)
-    status = DeliveryStatus.HELD
-    if decision.action == Action.SKIP:
-        status = OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
-    move(
-        row,
-        status,
-        reason=decision.reason,
-        reason_params=decision.params,
-        due_at=decision.at or row.due_at,
-        contact=row.contact,
-    )
-    report.add(status)
-    return None
+def _judge(due: Sequence[Delivery], *, profiles: dict[UUID, PatientProfile]) -> list[Verdict]:
+    addressed_to = [row.contact_id for row in due]
+    known = facts_for(deliveries=due, now=clock.now(), profiles=profiles)
+    return [
+        _verdict(row, facts, profiles[row.notification.patient_id], contact_id)
+        for row, facts, contact_id in zip(due, known, addressed_to, strict=True)
+    ]
 
 
-def _prepare(
-    row: Delivery, decision: Decision, profile: PatientProfile, report: Report
-) -> Parcel | None:
-    channel = PatientNotificationChannel.known(row.channel)()
+def _verdict(
+    row: Delivery, facts: Facts, profile: PatientProfile, contact_id: UUID | None
+) -> Verdict:
+    is_readdressed = row.contact_id != contact_id
     try:
-        envelope, content = _write(row, decision, profile, channel)
-    except (TemplateDoesNotExist, TemplateSyntaxError, SealBroken, TypeError, ValueError) as fault:
+        decision = decide(facts)
+        is_sent = decision.action == Action.SEND
+        words = compose(row, level=decision.level, profile=profile) if is_sent else None
+    except Error:
+        raise
+    except Exception as fault:  # whatever breaks in one text must not keep the others waiting
         logger.error("delivery %s cannot be written: %s", row.pk, type(fault).__name__)
-        move(row, DeliveryStatus.SKIPPED, reason=Reason.PHI_BLOCKED, contact=row.contact)
-        report.add(DeliveryStatus.SKIPPED)
-        return None
-    move(
-        row,
-        DeliveryStatus.SENDING,
-        reason=Reason.NONE,
-        reason_params={},
-        level=decision.level,
-        contact=row.contact,
-        attempts=row.attempts + 1,
-        fence=row.fence + 1,
-        lease_until=clock.real_now() + LEASE,
+        return Verdict(row=row, decision=UNWRITABLE)
+    return Verdict(row=row, decision=decision, words=words, is_readdressed=is_readdressed)
+
+
+def _settle(verdicts: Sequence[Verdict], report: Report) -> None:
+    """Write what is not sent now: held, or skipped with its reason."""
+    for group in _alike(verdicts, by=_outcome):
+        decision = group[0].decision
+        status = DeliveryStatus.HELD
+        if decision.action == Action.SKIP:
+            status = OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
+        later = {"due_at": decision.at} if decision.at else {}
+        rows = [verdict.row for verdict in group]
+        move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
+        report.add(status, len(rows))
+
+
+def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
+    """Take out the lease of what is sent now, and write its attempt before the call (R-04)."""
+    Delivery.objects.bulk_update(
+        [verdict.row for verdict in verdicts if verdict.is_readdressed], ["contact"]
     )
-    attempt = _begin(row, content)
+    for group in _alike(verdicts, by=_start):
+        row = group[0].row
+        move_all(
+            [verdict.row for verdict in group],
+            DeliveryStatus.SENDING,
+            reason=Reason.NONE,
+            reason_params={},
+            level=group[0].decision.level,
+            attempts=row.attempts + 1,
+            fence=row.fence + 1,
+            lease_until=clock.real_now() + LEASE,
+        )
+    parcels = [_parcel(verdict.row, verdict.words) for verdict in verdicts]
+    DeliveryAttempt.objects.bulk_create([parcel.attempt for parcel in parcels])
+    return parcels
+
+
+def _alike(
+    verdicts: Sequence[Verdict], *, by: Callable[[Verdict], Hashable]
+) -> list[list[Verdict]]:
+    """Return the verdicts in groups whose rows stand alike and change alike."""
+    groups: dict[Hashable, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        groups[verdict.row.status, verdict.row.fence, by(verdict)].append(verdict)
+    return list(groups.values())
+
+
+def _outcome(verdict: Verdict) -> Hashable:
+    decision = verdict.decision
+    return decision.action, decision.reason, decision.at, tuple(sorted(decision.params.items()))
+
+
+def _start(verdict: Verdict) -> Hashable:
+    return verdict.row.attempts, verdict.decision.level
+
+
+def _parcel(row: Delivery, words: Words) -> Parcel:
     return Parcel(
-        delivery=row, attempt=attempt, channel=channel, envelope=envelope, content=content
+        delivery=row,
+        attempt=_attempt(row, words.content),
+        channel=PatientNotificationChannel.known(row.channel)(),
+        envelope=words.envelope,
+        content=words.content,
     )
 
 
-def _write(
-    row: Delivery, decision: Decision, profile: PatientProfile, channel: Channel
-) -> tuple[Envelope, dict[str, str]]:
-    notification = row.notification
-    payload = payload_of(type_key=notification.type, data=notification.payload)
-    links = links_for(row, payload_class=type(payload), profile=profile)
-    content = rendering.render(
-        payload=payload, parts=channel.parts, level=decision.level, profile=profile, links=links
-    )
-    envelope = Envelope(
-        delivery_id=row.pk,
-        to=row.contact.value,
-        level=decision.level,
-        expires_at=row.expires_at,
-        callback_url=rendering.public_url(f"webhooks/{channel.key}/{row.pk}/"),
-        language=profile.language,
-        priority=PatientNotificationPriority(notification.priority),
-        unsubscribe_url=links["unsubscribe_url"],
-        sender=profile.public_name,
-    )
-    return envelope, content
-
-
-def links_for(
-    row: Delivery, *, payload_class: type[NotificationPayload], profile: PatientProfile
-) -> dict[str, str]:
-    """Return the full URLs a message carries: to itself, to the settings, and the way out."""
-    pages = f"{profile.pages}/notifications"
-    way_out = preferences.unsubscribe_url(
-        patient_id=row.notification.patient_id, payload_class=payload_class
-    )
-    return {
-        "view_url": rendering.public_url(f"{pages}/{row.notification_id}/"),
-        "short_url": rendering.public_url("/m"),
-        "settings_url": rendering.public_url(f"{pages}/settings/"),
-        "unsubscribe_url": way_out,
-    }
-
-
-def _begin(row: Delivery, content: dict[str, str]) -> DeliveryAttempt:
-    return DeliveryAttempt.objects.create(
+def _attempt(row: Delivery, content: dict[str, str]) -> DeliveryAttempt:
+    return DeliveryAttempt(
         delivery=row,
         patient_id=row.notification.patient_id,
         number=row.attempts,

@@ -21,6 +21,7 @@ from notifications.types import AnswerLost, ChannelError
 
 MAX_ATTEMPTS = 8
 BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=15)
+IN_USE = (ContactStatus.ACTIVE, ContactStatus.NEEDS_UPDATE)
 EFFECTS: dict[ContactEffect, tuple[ContactStatus, Reason]] = {
     ContactEffect.NEEDS_UPDATE: (ContactStatus.NEEDS_UPDATE, Reason.BOUNCED_HARD),
     ContactEffect.OPTED_OUT: (ContactStatus.OPTED_OUT, Reason.OPTED_OUT_STOP),
@@ -94,7 +95,11 @@ def _finish(outcome: Outcome) -> None:
 
 
 def _apply_effect(row: Delivery, error: ChannelError) -> None:
-    if error.contact in EFFECTS and row.contact_id is not None:
-        contact = ContactPoint.objects.select_for_update().get(pk=row.contact_id)
+    """Mark the address. One that was given up, or said STOP, during the call stays as it is."""
+    if error.contact not in EFFECTS:
+        return
+    used = ContactPoint.objects.filter(pk=row.contact_id, status__in=IN_USE)
+    contact = used.select_for_update(no_key=True).first()
+    if contact is not None:
         status = EFFECTS[error.contact][0]
         contacts.set_status(contact=contact, status=status, reason=error.code, actor=ACTOR)

@@ -1,5 +1,6 @@
 """The transitions table at work: every change of a delivery's status goes through `move`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,8 +17,8 @@ class Report:
 
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, status: str) -> None:
-        self.counts[str(status)] = self.counts.get(str(status), 0) + 1
+    def add(self, status: str, count: int = 1) -> None:
+        self.counts[str(status)] = self.counts.get(str(status), 0) + count
 
     @property
     def total(self) -> int:
@@ -35,6 +36,22 @@ def move(row: Delivery, status: DeliveryStatus, **changes) -> bool:
     for name, value in changes.items():
         setattr(row, name, value)
     return True
+
+
+def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes) -> None:
+    """Change rows alike, in one statement; they stand alike, and this transaction holds them.
+
+    Raises RuntimeError, and so rolls back, where that was not so.
+    """
+    first, ids = rows[0], [row.pk for row in rows]
+    changes |= {"status": status, "status_at": clock.now()}
+    unchanged = Delivery.objects.filter(pk__in=ids, status=first.status, fence=first.fence)
+    is_allowed = status == first.status or status in TRANSITIONS[first.status]
+    if not is_allowed or unchanged.update(**changes) != len(rows):
+        raise RuntimeError(f"{len(rows)} deliveries cannot go from {first.status} to {status}")
+    for row in rows:
+        for name, value in changes.items():
+            setattr(row, name, value)
 
 
 def audit_status(row: Delivery) -> None:

@@ -1,0 +1,55 @@
+"""What one delivery says, and whom it is for: rendered before the call, in the claim."""
+
+from dataclasses import dataclass
+
+from notifications import preferences, rendering
+from notifications.enums import Level, PatientNotificationChannel, PatientNotificationPriority
+from notifications.models import Delivery
+from notifications.types import Envelope, NotificationPayload, PatientProfile, payload_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A message as it is handed over."""
+
+    envelope: Envelope
+    content: dict[str, str]
+
+
+def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
+    """Render a delivery at a level for the address it now has. Raises what a template raises."""
+    notification = row.notification
+    payload = payload_of(type_key=notification.type, data=notification.payload)
+    channel = PatientNotificationChannel.known(row.channel)
+    links = links_for(row, payload_class=type(payload), profile=profile)
+    content = rendering.render(
+        payload=payload, parts=channel.parts, level=level, profile=profile, links=links
+    )
+    envelope = Envelope(
+        delivery_id=row.pk,
+        to=row.contact.value,
+        level=level,
+        expires_at=row.expires_at,
+        callback_url=rendering.public_url(f"webhooks/{channel.key}/{row.pk}/"),
+        language=profile.language,
+        priority=PatientNotificationPriority(notification.priority),
+        unsubscribe_url=links["unsubscribe_url"],
+        sender=profile.public_name,
+    )
+    return Words(envelope=envelope, content=content)
+
+
+def links_for(
+    row: Delivery, *, payload_class: type[NotificationPayload], profile: PatientProfile
+) -> dict[str, str]:
+    """Return the full URLs a message carries: to itself, to the settings, and the way out."""
+    pages = f"{profile.pages}/notifications"
+    way_out = preferences.unsubscribe_url(
+        patient_id=row.notification.patient_id, payload_class=payload_class
+    )
+    return {
+        "view_url": rendering.public_url(f"{pages}/{row.notification_id}/"),
+        "short_url": rendering.public_url("/m"),
+        "settings_url": rendering.public_url(f"{pages}/settings/"),
+        "unsubscribe_url": way_out,
+    }
