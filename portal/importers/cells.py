@@ -104,11 +104,13 @@ def _local(naive: datetime, zone_name: str) -> datetime:
     return local
 
 
-def aware(value: str) -> datetime | None:
-    """Return a time that says its own offset."""
+def past(value: str) -> datetime | None:
+    """Return a time that says its own offset and has passed: a consent can wait for no later."""
     read = moment(value, zone_name="UTC")
     if read and datetime.fromisoformat(value.strip()).tzinfo is None:
         raise Bad("must say its offset, like 2026-11-24T09:30-05:00")
+    if read and read > clock.now():
+        raise Bad("lies in the future")
     return read
 
 

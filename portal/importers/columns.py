@@ -78,7 +78,7 @@ COLUMNS = (
     Column("email_verified", "patient", cells.answer),
     Column("patient_phone", "patient", _phone),
     Column("phone_verified", "patient", cells.answer),
-    Column("sms_consent_at", "patient", cells.aware),
+    Column("sms_consent_at", "patient", cells.past),
     Column("sms_consent_source", "patient", partial(cells.code, limit=32)),
     Column("sms_consent_wording", "patient", partial(cells.code, limit=64)),
     Column("guardian_id", "visit", cells.identifier),

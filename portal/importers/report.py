@@ -70,7 +70,11 @@ class Report:
 
     def _verdict(self) -> Iterator[str]:
         if self.problems:
-            yield f"{len(self.problems)} problems, listed above, were left out."
+            count = len(self.problems)
+            said = "1 problem, listed above, was"
+            if count > 1:
+                said = f"{count} problems, listed above, were"
+            yield f"{said} left out."
         if not self.has_changes:
             yield "Nothing has changed: everything in this file was known already."
         elif self.is_first:
