@@ -19,7 +19,6 @@ from notifications.enums import (
 from notifications.types import Refused
 
 LOCKED: dict[str, Promise] = {
-    "in_app": gettext_lazy("In-app is always on, so that you never miss a change."),
     "email": gettext_lazy("We always email this kind of message."),
 }
 ADD = {
@@ -43,6 +42,15 @@ class Cell:
         return f"{self.type_key}.{self.channel.key}"
 
     @property
+    def label(self) -> str:
+        return str(self.channel.label)
+
+    @property
+    def why_id(self) -> str:
+        """Return the id of the sentence that says why this cell is locked."""
+        return "why-in_app" if self.channel.key == "in_app" else f"why-{self.type_key}"
+
+    @property
     def add_kind(self) -> str:
         """Return the kind of address to add, where a page can add it."""
         kind = self.channel.contact_kind
@@ -57,13 +65,17 @@ class Cell:
 class Line:
     """One type with its cells and the reasons for those that are locked."""
 
-    kind: Any
+    type_key: str
+    label: str
+    category: str
     cells: list[Cell]
 
     @property
     def reasons(self) -> list[str]:
+        """Return why cells are locked; why in-app is stands once above all lines."""
         locked = [cell.channel for cell in self.cells if cell.state == "locked"]
-        return [str(LOCKED.get(channel.key) or always_on(channel)) for channel in locked]
+        others = [channel for channel in locked if channel.key != "in_app"]
+        return [str(LOCKED.get(channel.key) or always_on(channel)) for channel in others]
 
 
 def always_on(channel: Any) -> str:
@@ -75,7 +87,7 @@ def matrix(*, patient_id: UUID) -> list[tuple[str, list[Line]]]:
     known = preferences.effective(patient_id=patient_id)
     lines = [_line(cls, known[cls.type_key]) for cls in PatientNotificationType.classes()]
     groups = [
-        (str(category.label), [line for line in lines if line.kind.category == category])
+        (str(category.label), [line for line in lines if line.category == category])
         for category in Category
     ]
     return [(label, found) for label, found in groups if found]
@@ -91,7 +103,9 @@ def _line(kind: Any, preference: preferences.TypePreference) -> Line:
         )
         for channel in in_order()
     ]
-    return Line(kind=kind, cells=cells)
+    return Line(
+        type_key=kind.type_key, label=str(kind.label), category=kind.category, cells=cells
+    )
 
 
 def in_order() -> list[Any]:

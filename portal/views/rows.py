@@ -31,12 +31,12 @@ class Row:
     asks: tuple[str, ...] = ()
 
     @cached_property
-    def kind(self) -> Any:
-        return PatientNotificationType.get(self.message.type)
+    def icon(self) -> str:
+        return PatientNotificationType.get(self.message.type).icon
 
     @property
     def category(self) -> str:
-        return str(Category(self.kind.category).label)
+        return str(Category(PatientNotificationType.get(self.message.type).category).label)
 
     @property
     def is_expired(self) -> bool:
