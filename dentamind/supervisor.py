@@ -152,7 +152,7 @@ def addresses(*, port: int) -> list[str]:
         "",
         f"Patients    {site}/",
         f"Staff       {site}/admin/",
-        f"API         {site}/api/docs/",
+        f"API         {site}/api/schema/",
         f"Health      {site}/readyz",
         "",
         "Sign-ins are listed above. Logs are in var/log. Ctrl-C stops everything.",
