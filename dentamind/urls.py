@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from notifications import health, outbox_views
+from notifications.api import urls as api
+from portal import urls as portal
 
 urlpatterns = [
     path("", include(health.urlpatterns)),
     path("admin/", admin.site.urls),
-    path("api/", include("notifications.api.urls")),
+    path("api/", include(api)),
     path("dev/outbox/", include(outbox_views.urlpatterns)),
-    path("", include("portal.urls")),
+    path("", include(portal)),
 ]

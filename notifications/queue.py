@@ -14,10 +14,9 @@ from typing import Any
 from django.apps import apps
 from django.db import connections
 from django.db.models.signals import post_migrate
-from django.utils import timezone
 from django_q.signals import pre_enqueue
 
-from notifications import audit
+from notifications import audit, clock
 from notifications.delivery import work
 from notifications.enums import AuditAction
 from notifications.models import AuditEvent
@@ -90,7 +89,7 @@ def alarms() -> list[str]:
     schedules = apps.get_model("django_q", "Schedule").objects.all()
     ours = schedules.filter(name="tick", **AS_IT_SHOULD_BE)
     strays = schedules.exclude(pk__in=ours.values("pk")[:1]).count()
-    since = timezone.now() - ALARM_LASTS
+    since = clock.real_now() - ALARM_LASTS
     refused = AuditEvent.objects.filter(at__gte=since, actor=ACTOR).count()
     sentences = []
     if not ours.exists():

@@ -8,6 +8,7 @@ from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.serializers import Serializer
 
+from notifications.api.authentication import Session
 from notifications.api.problems import MEDIA_TYPE
 from notifications.api.serializers import Problem
 
@@ -28,7 +29,7 @@ LIST_HEADERS = {
 
 
 class SessionCookie(SessionScheme):
-    target_class = "notifications.api.authentication.Session"
+    target_class = Session
     name = "session"
 
 

@@ -47,7 +47,7 @@ def _wake() -> None:
     The broker locks what it hands out until `retry` from then; what waits has its lock behind it.
     """
     if not OrmQ.objects.filter(lock__lte=clock.real_now()).exists():
-        async_task("notifications.delivery.work")
+        async_task(work)
 
 
 def work() -> None:
