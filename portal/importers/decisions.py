@@ -122,6 +122,8 @@ def decide(situation: Situation) -> Decision:
         return _decide_new(situation)
     if situation.visit is None:
         return Decision(note=Note.REMOVED)
+    if situation.has_died and situation.visit.is_upcoming:
+        return Decision(steps=(Step.WITHDRAW,), note=Note.DIED)
     if situation.digest == situation.record.digest:
         return Decision()
     if situation.visit.patient_id != situation.patient_id:
@@ -159,8 +161,6 @@ FOLLOW_UP = {
 
 def _decide_known(situation: Situation) -> Decision:
     outcome = situation.record.outcome
-    if situation.has_died and situation.visit.is_upcoming and outcome.is_upcoming:
-        return Decision(steps=(Step.WITHDRAW,), note=Note.DIED)
     if outcome == Outcome.NOT_AGREED:
         is_worth_a_look = situation.visit.is_upcoming
         return Decision(note=Note.NO_LONGER_AGREED if is_worth_a_look else Note.NONE)

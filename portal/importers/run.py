@@ -14,7 +14,7 @@ from notifications.crypto import keys_loaded
 from portal.importers import people, places, visits
 from portal.importers.check import Checked
 from portal.importers.known import Known, batched, finish, hold_source
-from portal.importers.records import Key, PersonRecord, VisitRecord
+from portal.importers.records import Key, PersonRecord, TieRecord, VisitRecord
 from portal.importers.report import Report
 
 CHUNK = 50  # people a transaction
@@ -49,6 +49,7 @@ class _Writer:
     checked: Checked
     report: Report = field(init=False)
     _visits: dict[Key, list[VisitRecord]] = field(init=False, default_factory=dict)
+    _ties: dict[Key, list[TieRecord]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         foreseen = self.checked.report
@@ -61,6 +62,9 @@ class _Writer:
         )
         for visit in self.checked.batch.visits.values():
             self._visits.setdefault(visit.patient, []).append(visit)
+        for tie in (tie for ties in self.checked.household.ties.values() for tie in ties):
+            in_file = tie.patient in self.checked.batch.people  # else known from an earlier one
+            self._ties.setdefault(tie.patient if in_file else tie.guardian, []).append(tie)
 
     @transaction.atomic
     def write_places(self) -> None:
@@ -74,11 +78,11 @@ class _Writer:
         """Write some people with all that is theirs. Decides anew, on what stands there now."""
         hold_source(source=self.checked.source)
         known = Known.load(source=self.checked.source, keys=self._keys_of(some))
-        household, setting = self.checked.household, self.checked.setting
-        counts = people.write_people(some, household=household, known=known)
-        with keys_loaded([known.id_of(person.key) for person in some], create=True):
-            for person in some:
-                people.write_ties(household.ties.get(person.key, ()), known=known)
+        setting, ties = self.checked.setting, self._ties_of(some)
+        counts = people.write_people(some, household=self.checked.household, known=known)
+        named = {person.key for person in some} | {tie.patient for tie in ties}
+        with keys_loaded([known.id_of(key) for key in named], create=True):
+            people.write_ties(ties, known=known)
             decided = visits.decide_all(self._visits_of(some), setting=setting, known=known)
             written = visits.write_visits(decided, setting=setting, known=known)
         known.save()
@@ -89,13 +93,16 @@ class _Writer:
     def _visits_of(self, some: Sequence[PersonRecord]) -> list[VisitRecord]:
         return [visit for person in some for visit in self._visits.get(person.key, ())]
 
+    def _ties_of(self, some: Sequence[PersonRecord]) -> list[TieRecord]:
+        return [tie for person in some for tie in self._ties.get(person.key, ())]
+
     def _place_keys(self) -> list[Key]:
         batch = self.checked.batch
         return [*batch.locations, *batch.providers, places.TEAM]
 
     def _keys_of(self, some: Sequence[PersonRecord]) -> list[Key]:
-        ties = [tie for each in some for tie in self.checked.household.ties.get(each.key, ())]
+        ties = self._ties_of(some)
         addresses = [each.slot for holder in [*some, *ties] for each in holder.contacts]
-        names = [key for tie in ties for key in (tie.guardian, tie.slot)]
+        names = [key for tie in ties for key in (tie.guardian, tie.patient, tie.slot)]
         own = [person.key for person in some] + [visit.key for visit in self._visits_of(some)]
         return [*own, *addresses, *names, *self._place_keys()]
