@@ -50,6 +50,8 @@ def record(
         raise Refused(
             _("Verify this number first: a code shows that it is yours."), field="consent"
         )
+    if not granted:  # behind a claim that has begun, so that none begins after this commits
+        ContactPoint.objects.select_for_update(no_key=True).get(pk=contact.pk)
     row = Consent.objects.create(
         contact=contact,
         purpose=purpose,

@@ -1,0 +1,178 @@
+"""Whether an address is the patient's: a code sent to it, or seen in person.
+
+Nothing but its own code is sent to an unverified number.
+"""
+
+import hmac
+import logging
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+
+from notifications import clock, rendering
+from notifications.channels.base import channel_of
+from notifications.contacts.addresses import audit_change, locked, set_status
+from notifications.crypto import new_id
+from notifications.enums import ContactKind, ContactStatus, Level
+from notifications.models import ContactPoint, ContactVerification
+from notifications.types import AnswerLost, ChannelError, Envelope, Refused
+
+logger = logging.getLogger(__name__)
+
+CODE_LIVES = timedelta(minutes=15)
+RESEND_AFTER = timedelta(seconds=30)
+TRIES = 5
+
+
+def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
+    """Send a fresh 6-digit code to an address and return when the next may be asked for.
+
+    Raises Refused while it is too early, when the number said STOP, and when the code could not
+    be sent. One whose answer was lost may have arrived, so it counts.
+    """
+    code = f"{secrets.randbelow(10**6):06d}"
+    contact = _start_verification(patient_id=patient_id, contact_id=contact_id, code=code)
+    try:
+        _hand_over(contact, code)
+    except AnswerLost:
+        logger.warning("whether a code reached contact %s is not known", contact.pk)
+    except ChannelError as error:
+        ContactVerification.objects.filter(contact=contact).delete()
+        message = _("We could not send the code to this address. Check it and try again.")
+        raise Refused(message, field="code") from error
+    audit_change(contact, actor=actor, change="code_sent")
+    return clock.now() + RESEND_AFTER
+
+
+@transaction.atomic
+def _start_verification(*, patient_id: UUID, contact_id: UUID, code: str) -> ContactPoint:
+    contact = locked(patient_id=patient_id, contact_id=contact_id)
+    if contact.status == ContactStatus.OPTED_OUT:
+        message = _("This number replied STOP, so we send it no texts, codes neither.")
+        raise Refused(message, field="code")
+    now = clock.now()
+    before = ContactVerification.objects.filter(contact=contact).first()
+    if before is not None and now < before.sent_at + RESEND_AFTER:
+        wait = int((before.sent_at + RESEND_AFTER - now).total_seconds()) + 1
+        message = _("A code is on its way. Ask for another in %(wait)s seconds.") % {"wait": wait}
+        raise Refused(message, field="code")
+    if _is_locked_out(before):
+        raise Refused(_too_many_tries(before), field="code")
+    ContactVerification.objects.update_or_create(
+        contact=contact,
+        defaults={
+            "code_hash": _code_hash(contact, code),
+            "sent_at": now,
+            "expires_at": now + CODE_LIVES,
+            # A new code does not buy new tries: all codes together are guessed at 5 times.
+            "tries": before.tries if before and now < before.expires_at else 0,
+        },
+    )
+    return contact
+
+
+def _hand_over(contact: ContactPoint, code: str) -> None:
+    profile = import_string(settings.NOTIFICATIONS_PROFILES)([contact.patient_id])[
+        contact.patient_id
+    ]
+    channel = channel_of(contact.kind)
+    envelope = Envelope(
+        delivery_id=new_id(),
+        to=contact.value,
+        level=Level.L0,
+        language=profile.language,
+        sender=profile.public_name,
+        expires_at=clock.now() + CODE_LIVES,
+    )
+    content = rendering.render_code(parts=channel.parts, code=code, profile=profile)
+    channel.send(envelope=envelope, content=content)
+
+
+def verify(*, patient_id: UUID, contact_id: UUID, code: str, actor: str) -> ContactPoint:
+    """Accept an address by the code sent to it. Raises Refused: wrong, too late, or locked."""
+    with transaction.atomic():
+        contact = locked(patient_id=patient_id, contact_id=contact_id)
+        refusal = _check_code(contact, "".join(code.split()))
+        if refusal is None:
+            _accept(contact, actor=actor)
+    if refusal is not None:  # outside, so that the try stays counted
+        raise Refused(refusal, field="code")
+    return contact
+
+
+def _check_code(contact: ContactPoint, code: str) -> str | None:
+    open_code = ContactVerification.objects.filter(contact=contact).first()
+    if open_code is None or clock.now() >= open_code.expires_at:
+        return _("This code is too old. Ask for a new one.")
+    if _is_locked_out(open_code):
+        return _too_many_tries(open_code)
+    if hmac.compare_digest(open_code.code_hash, _code_hash(contact, code)):
+        open_code.delete()
+        return None
+    open_code.tries += 1
+    if open_code.tries >= TRIES:
+        open_code.expires_at = clock.now() + CODE_LIVES
+    open_code.save()
+    if open_code.tries >= TRIES:
+        return _too_many_tries(open_code)
+    return _("This is not the code we sent. You can try %(left)s more times.") % {
+        "left": TRIES - open_code.tries
+    }
+
+
+def _is_locked_out(open_code: ContactVerification | None) -> bool:
+    return open_code is not None and open_code.tries >= TRIES and clock.now() < open_code.expires_at
+
+
+def _too_many_tries(open_code: ContactVerification) -> str:
+    at = rendering.short_time(open_code.expires_at)
+    return _("Too many wrong codes. Ask for a new one after %(time)s.") % {"time": at}
+
+
+def _code_hash(contact: ContactPoint, code: str) -> str:
+    key = settings.SECRET_KEY.encode()
+    return hmac.new(key, f"contact-code:{contact.pk}:{code}".encode(), sha256).hexdigest()
+
+
+@transaction.atomic
+def mark_verified(*, contact_id: UUID, actor: str) -> ContactPoint:
+    """Accept an address without a code: seen in person by staff, or vouched for by a file."""
+    patient_id = ContactPoint.objects.values_list("patient_id", flat=True).get(pk=contact_id)
+    contact = locked(patient_id=patient_id, contact_id=contact_id)
+    _accept(contact, actor=actor)
+    return contact
+
+
+def _accept(contact: ContactPoint, *, actor: str) -> None:
+    contact.verified_at, contact.verified_by = clock.now(), actor
+    if contact.status == ContactStatus.NEEDS_UPDATE:
+        contact.status, contact.status_reason = ContactStatus.ACTIVE, ""
+        contact.status_at = clock.now()
+    contact.save()
+    audit_change(contact, actor=actor, change="verified")
+    _replace_others(contact, actor=actor)
+
+
+def _replace_others(contact: ContactPoint, *, actor: str) -> None:
+    """The address just verified takes over from those of its kind and relation.
+
+    One added later that still waits for its code stays.
+    """
+    if contact.kind == ContactKind.PUSH:
+        return
+    others = ContactPoint.objects.filter(
+        Q(verified_at__isnull=False) | Q(pk__lt=contact.pk),
+        patient_id=contact.patient_id,
+        kind=contact.kind,
+        relation=contact.relation,
+        status__in=[ContactStatus.ACTIVE, ContactStatus.NEEDS_UPDATE],
+    ).exclude(pk=contact.pk)
+    for other in others.order_by("id"):
+        set_status(contact=other, status=ContactStatus.REPLACED, reason="replaced", actor=actor)

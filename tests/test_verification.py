@@ -1,0 +1,224 @@
+"""The six digits that show that an address is a patient's own."""
+
+import re
+import smtplib
+from datetime import timedelta
+
+import pytest
+
+from notifications import clock, consent, contacts
+from notifications.enums import AuditAction, ContactKind, ContactStatus, ErrorKind, Level
+from notifications.models import AuditEvent, ContactVerification
+from notifications.types import AnswerLost, ChannelError, Refused
+from tests.clinic import DESK
+from tests.engine import ANAS_NUMBER, NOON, ToldMail, email_of, phone_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
+SECONDS, MINUTES = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+def number(ana):
+    return phone_of(ana, verified=False, agreed=False)
+
+
+def ask(number):
+    return contacts.send_code(patient_id=number.patient_id, contact_id=number.pk, actor=DESK)
+
+
+def enter(number, code):
+    return contacts.verify(
+        patient_id=number.patient_id, contact_id=number.pk, code=code, actor=DESK
+    )
+
+
+def code_in(text: str) -> str:
+    return re.search(r"\b\d{6}\b", text).group()
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06d}"
+
+
+@pytest.mark.req("P-33")
+def test_the_code_arrives_as_a_text_and_verifies_the_number(number, carrier):
+    ask(number)
+    [text] = carrier.texts()
+    assert re.fullmatch(r"Main Street Dental: your code is \d{6}. It works for 15 minutes.", text)
+    enter(number, code_in(text))
+    number.refresh_from_db()
+    assert (number.verified_at, number.verified_by) == (NOON, DESK)
+
+
+@pytest.mark.req("H-11")
+def test_an_unverified_number_gets_its_code_and_nothing_else(number, carrier):
+    ask(number)
+    [(_channel, envelope, _text)] = carrier.handed
+    assert envelope.level == Level.L0
+    assert envelope.to == {"address": ANAS_NUMBER}
+
+
+def test_the_code_arrives_by_email_too(ana, carrier):
+    mail = email_of(ana, verified=False, agreed=False)
+    ask(mail)
+    [message] = ToldMail.handed
+    assert not re.search(r"\d{6}", message.subject)
+    enter(mail, code_in(message.body))
+    mail.refresh_from_db()
+    assert mail.verified_at == NOON
+
+
+def test_a_code_pasted_with_spaces_is_taken(number, carrier):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    enter(number, f" {code[:3]} {code[3:]} ")
+    number.refresh_from_db()
+    assert number.verified_at
+
+
+def test_a_code_works_once(number, carrier):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    enter(number, code)
+    with pytest.raises(Refused, match="too old"):
+        enter(number, code)
+
+
+def test_after_a_wrong_code_the_patient_is_told_how_many_tries_are_left(number, carrier):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    with pytest.raises(Refused, match="You can try 4 more times") as refusal:
+        enter(number, wrong(code))
+    assert refusal.value.field == "code"
+    enter(number, code)
+
+
+@pytest.mark.parametrize("typed", ["", "abc", "１２３４５６", "1" * 1000, "\x00"])
+def test_nonsense_is_a_wrong_code_and_nothing_worse(number, carrier, typed):
+    ask(number)
+    with pytest.raises(Refused, match="not the code"):
+        enter(number, typed)
+
+
+@pytest.mark.req("P-33")
+def test_five_wrong_codes_lock_for_a_quarter_of_an_hour_and_say_until_when(number, carrier):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    for _try in range(4):
+        with pytest.raises(Refused, match="not the code"):
+            enter(number, wrong(code))
+    with pytest.raises(Refused, match="Too many wrong codes. Ask for a new one after 5:15"):
+        enter(number, wrong(code))
+    with pytest.raises(Refused, match="Too many wrong codes"):
+        enter(number, code)
+    with clock.at(NOON + 5 * MINUTES), pytest.raises(Refused, match="Too many wrong codes"):
+        ask(number)
+    with clock.at(NOON + 15 * MINUTES):
+        ask(number)
+        enter(number, code_in(carrier.texts()[-1]))
+
+
+def test_after_the_lock_the_old_code_is_worth_nothing(number, carrier):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    for _try in range(5):
+        with pytest.raises(Refused):
+            enter(number, wrong(code))
+    with clock.at(NOON + 16 * MINUTES), pytest.raises(Refused, match="too old"):
+        enter(number, code)
+
+
+def test_a_new_code_does_not_buy_new_tries(number, carrier):
+    ask(number)
+    for _try in range(4):
+        with pytest.raises(Refused):
+            enter(number, wrong(code_in(carrier.texts()[-1])))
+    with clock.at(NOON + 31 * SECONDS):
+        ask(number)
+        with pytest.raises(Refused, match="Too many wrong codes"):
+            enter(number, wrong(code_in(carrier.texts()[-1])))
+
+
+def test_after_a_quarter_of_an_hour_a_code_is_too_old(number, carrier):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    with clock.at(NOON + 15 * MINUTES), pytest.raises(Refused, match="too old"):
+        enter(number, code)
+
+
+@pytest.mark.req("P-33")
+def test_another_code_may_be_asked_for_after_half_a_minute(number, carrier):
+    assert ask(number) == NOON + 30 * SECONDS
+    with (
+        clock.at(NOON + 29 * SECONDS),
+        pytest.raises(Refused, match=r"Ask for another in \d seconds"),
+    ):
+        ask(number)
+    with clock.at(NOON + 30 * SECONDS):
+        ask(number)
+    assert len(carrier.texts()) == 2
+
+
+def test_only_the_newest_code_counts(number, carrier):
+    ask(number)
+    with clock.at(NOON + 31 * SECONDS):
+        ask(number)
+        old, new = map(code_in, carrier.texts())
+        if old != new:
+            with pytest.raises(Refused, match="not the code"):
+                enter(number, old)
+        enter(number, new)
+
+
+def test_a_code_that_could_not_be_sent_is_said_and_can_be_asked_for_again_at_once(number, carrier):
+    carrier.answers = [ChannelError(code="30007", kind=ErrorKind.TRANSIENT)]
+    with pytest.raises(Refused, match="could not send the code"):
+        ask(number)
+    ask(number)
+
+
+def test_a_code_whose_answer_was_lost_may_have_arrived_and_then_works(number, carrier):
+    carrier.answers = [AnswerLost(code="timeout")]
+    ask(number)
+    enter(number, code_in(carrier.texts()[0]))
+
+
+def test_an_email_that_the_server_refuses_gets_no_code(ana, carrier):
+    mail = email_of(ana, verified=False, agreed=False)
+    carrier.answers = [smtplib.SMTPRecipientsRefused({"ana@example.com": (550, b"no such user")})]
+    with pytest.raises(Refused, match="could not send the code") as refusal:
+        ask(mail)
+    assert "ana@example.com" not in repr(refusal.value.__cause__)
+
+
+@pytest.mark.req("M-06")
+def test_a_number_that_replied_stop_gets_no_code_either(ana, carrier):
+    number = phone_of(ana)
+    contacts.set_status(contact=number, status=ContactStatus.OPTED_OUT, reason="stop", actor=DESK)
+    with pytest.raises(Refused, match="STOP") as refusal:
+        ask(number)
+    assert refusal.value.field == "code"
+    assert carrier.texts() == []
+
+
+def test_the_code_is_kept_nowhere(number, carrier, caplog):
+    ask(number)
+    code = code_in(carrier.texts()[0])
+    row = ContactVerification.objects.get()
+    audited = [event.details for event in AuditEvent.objects.filter(action=AuditAction.CONTACT)]
+    assert code not in f"{row.code_hash} {audited} {caplog.text}"
+
+
+@pytest.mark.req("S-19")
+def test_a_yes_to_texts_needs_a_verified_number_first(number):
+    with pytest.raises(Refused, match="Verify this number first") as refusal:
+        consent.record(
+            contact=number,
+            purpose="treatment",
+            granted=True,
+            wording=consent.CURRENT_TEXT_WORDING,
+            source="portal",
+            actor=DESK,
+        )
+    assert refusal.value.field == "consent"
+    assert number.kind == ContactKind.PHONE
