@@ -20,7 +20,8 @@ from django.urls import re_path
 
 from notifications import realtime
 from notifications.api.admission import Close, Refusal, admit, still_admitted
-from notifications.api.frames import Wish, news_after, wish_of
+from notifications.api.frames import Ask, Wish, wish_of
+from notifications.api.newsroom import newsroom
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +86,8 @@ class LiveLine(AsyncWebsocketConsumer):
             await self.hang_up(code=Close.OUR_FAULT)
 
     async def tell_news(self) -> None:
-        news = await database_sync_to_async(news_after)(
-            patient_id=self.patient_id, seq=self.seq, wish=self.wish
-        )
+        ask = Ask(patient_id=self.patient_id, seq=self.seq, wish=self.wish)
+        news = await newsroom().answer(ask)
         for frame in news.frames:
             await self.send(text_data=frame)
         self.seq = news.seq

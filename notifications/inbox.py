@@ -22,6 +22,7 @@ from notifications.enums import (
     PatientNotificationType,
 )
 from notifications.models import COUNTED, LIVE, InboxEvent, InboxState, PatientNotification
+from notifications.realtime import Changes
 from notifications.types import Refused, payload_of
 
 EVENTS_KEPT = timedelta(days=30)
@@ -52,14 +53,6 @@ class ReadBatch:
     count: int
     batch: UUID | None
     unread: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Changes:
-    """The events after a position, or the word that they are no longer kept."""
-
-    events: list[InboxEvent]
-    resync: bool = False
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -125,10 +118,8 @@ def _known(value: str, known) -> str:
 
 def changes_since(*, patient_id: UUID, seq: int) -> Changes:
     """Return the events after `seq` in order; resync when the first of them is gone."""
-    last, _unread = realtime.position(patient_id=patient_id)  # first: later ones are no gap
-    events = list(InboxEvent.objects.filter(patient_id=patient_id, seq__gt=seq).order_by("seq"))
-    expected = events[0].seq if events else last + 1
-    return Changes(events=events, resync=seq + 1 < expected or seq > last)
+    (changes,) = realtime.changes_since(positions=[(patient_id, seq)])
+    return changes
 
 
 def is_counted(row: PatientNotification) -> bool:

@@ -1,6 +1,6 @@
 """What a socket says: the inbox's events after a position, in order, as its client wishes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,9 +11,9 @@ import orjson
 from notifications import realtime
 from notifications.api import shapes
 from notifications.api.admission import Close, Refusal
+from notifications.crypto import keys_loaded
 from notifications.enums import InboxEventKind
 from notifications.models import InboxEvent, PatientNotification
-from notifications.services import patient_notification_service
 
 RESYNC = {"event": "resync"}
 
@@ -25,6 +25,15 @@ class Wish:
     texts: bool = True
     events: bool = False
     since: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One client's question: what happened in this inbox after a position?"""
+
+    patient_id: UUID
+    seq: int
+    wish: Wish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,31 +55,52 @@ def wish_of(*, query: bytes) -> Wish:
     return Wish(texts=events != "only", events=events != "", since=position)
 
 
-def news_after(*, patient_id: UUID, seq: int, wish: Wish) -> News:
-    """Return what happened after a position; where that is no longer known, a resync."""
-    changes = patient_notification_service.changes_since(patient_id=patient_id, seq=seq)
-    if changes.resync:
-        last, _unread = realtime.position(patient_id=patient_id)
+def news_of(asks: Sequence[Ask]) -> list[News]:
+    """Answer many clients in a fixed number of queries for a hundred of them."""
+    changes = realtime.changes_since(positions=[(ask.patient_id, ask.seq) for ask in asks])
+    rows = _created(
+        [
+            event
+            for ask, change in zip(asks, changes, strict=True)
+            if ask.wish.texts and not change.resync
+            for event in change.events
+        ]
+    )
+    with keys_loaded({patient_id for patient_id, _pk in rows}):
+        return [
+            _news(ask=ask, change=change, rows=rows)
+            for ask, change in zip(asks, changes, strict=True)
+        ]
+
+
+Rows = Mapping[tuple[UUID, UUID], PatientNotification]  # by patient id and id
+
+
+def _created(events: Iterable[InboxEvent]) -> Rows:
+    """Return the notifications these events made, less those put away since: they stay away."""
+    made = [event for event in events if event.kind == InboxEventKind.CREATED]
+    if not made:
+        return {}
+    found = PatientNotification.objects.filter(
+        patient_id__in={event.patient_id for event in made},
+        pk__in={event.notification_id for event in made},
+    )
+    return {(row.patient_id, row.pk): row for row in found if shapes.status(row) == "inbox"}
+
+
+def _news(*, ask: Ask, change: realtime.Changes, rows: Rows) -> News:
+    if change.resync:
+        last, _unread = realtime.position(patient_id=ask.patient_id)
         return News(frames=[_encode(RESYNC)], seq=last)
-    rows = _created(patient_id=patient_id, events=changes.events) if wish.texts else {}
-    frames = [_frame(event=event, rows=rows, wish=wish) for event in changes.events]
-    last = changes.events[-1].seq if changes.events else seq
+    frames = [_frame(event=event, rows=rows, wish=ask.wish) for event in change.events]
+    last = change.events[-1].seq if change.events else ask.seq
     return News(frames=[_encode(frame) for frame in frames if frame], seq=last)
 
 
-def _created(*, patient_id: UUID, events: Iterable[InboxEvent]) -> dict[UUID, PatientNotification]:
-    """Return the notifications these events made, less those put away since: they stay away."""
-    ids = [event.notification_id for event in events if event.kind == InboxEventKind.CREATED]
-    rows = PatientNotification.objects.filter(patient_id=patient_id, pk__in=ids) if ids else []
-    return {row.pk: row for row in rows if shapes.status(row) == "inbox"}
-
-
-def _frame(
-    *, event: InboxEvent, rows: dict[UUID, PatientNotification], wish: Wish
-) -> dict[str, Any] | None:
+def _frame(*, event: InboxEvent, rows: Rows, wish: Wish) -> dict[str, Any] | None:
     """Return an event as one frame: the notification itself where it came to be."""
     if wish.texts and event.kind == InboxEventKind.CREATED:
-        row = rows.get(event.notification_id)
+        row = rows.get((event.patient_id, event.notification_id))
         extra = {"unread": event.unread} if wish.events else {}
         return {**shapes.notification(row), **extra} if row else None
     return shapes.event(event, names_row=wish.texts) if wish.events else None

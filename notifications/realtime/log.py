@@ -77,12 +77,6 @@ def record_created(*, rows: Sequence[tuple[UUID, UUID, str]]) -> dict[UUID, Inbo
     return {event.patient_id: event for event in InboxEvent.objects.bulk_create(events)}
 
 
-def position(*, patient_id: UUID) -> tuple[int, int]:
-    """Return (last seq, unread count) of an inbox; (0, 0) when nothing ever happened in it."""
-    counters = InboxState.objects.filter(patient_id=patient_id)
-    return counters.values_list("last_seq", "unread").first() or (0, 0)
-
-
 def _created(*, row: tuple[UUID, UUID, str], counters: tuple[int, int]) -> InboxEvent:
     patient_id, notification_id, priority = row
     seq, unread = counters
