@@ -97,8 +97,7 @@ def write_visits(
     planned: list[Appointment] = []
     for situation, decision in sorted(decided, key=_by_patient):
         try:
-            with transaction.atomic():  # all steps of a visit, or none
-                visit = _carry_out(situation, decision, setting=setting, past=past)
+            visit = _take_steps(situation, decision, setting=setting, past=past)
         except Refused as refusal:
             setting.batch.note(situation.record.where, f"PLEASE LOOK: {refusal.message}")
             counts["skipped"] += 1
@@ -137,6 +136,16 @@ def names_of(situation: Situation, decision: Decision) -> list[str]:
     if situation.visit is None:
         return ["skipped"]
     return ["left"] if decision.note else ["unchanged"]
+
+
+def _take_steps(
+    situation: Situation, decision: Decision, *, setting: Setting, past: list[Appointment]
+) -> Appointment | None:
+    """Return the visit after all its steps, or after none: a refusal takes them all back."""
+    if not set(decision.steps) - {Step.RECORD}:
+        return _carry_out(situation, decision, setting=setting, past=past)
+    with transaction.atomic():
+        return _carry_out(situation, decision, setting=setting, past=past)
 
 
 def _carry_out(
