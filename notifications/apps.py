@@ -18,9 +18,10 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from notifications import checks, queue  # noqa: F401 - models must be loaded first
+        from notifications import checks, queue, sign_ins  # noqa: F401 - models are loaded first
 
         queue.shut()
+        sign_ins.watch()
         import_members("notifications.providers")
         import_members("notifications.channels")
         for app in apps.get_app_configs():

@@ -235,3 +235,5 @@ class AuditAction(models.TextChoices):
     DENIED = "denied", _("Refused")
     EXPORTED = "exported", _("Exported")
     IMPORTED = "imported", _("Imported")
+    CHANGED = "changed", _("Changed")
+    DELETED = "deleted", _("Deleted")

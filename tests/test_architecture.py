@@ -35,7 +35,7 @@ ENGINE = [
     "scheduler",
     "queue",
     "api",  # above the others, because a socket's frames have the API's shapes
-    "consumers webhooks admin checks health outbox_views templatetags",
+    "consumers webhooks admin checks health outbox_views sign_ins templatetags",
     "apps management",
 ]
 CLINIC = ["models", "access", "notification_types", "services", "importers"]

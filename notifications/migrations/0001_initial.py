@@ -45,6 +45,8 @@ class Migration(migrations.Migration):
                             ("denied", "Refused"),
                             ("exported", "Exported"),
                             ("imported", "Imported"),
+                            ("changed", "Changed"),
+                            ("deleted", "Deleted"),
                         ],
                         max_length=16,
                     ),
