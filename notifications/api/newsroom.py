@@ -42,7 +42,10 @@ class Newsroom:
 
     async def _read_some(self) -> None:
         some = [self.waiting.popleft() for _ in range(min(AT_ONCE, len(self.waiting)))]
-        results = await database_sync_to_async(read)([ask for ask, _answer in some])
+        try:
+            results = await database_sync_to_async(read)([ask for ask, _answer in some])
+        except Exception as error:  # nobody may be left waiting
+            results = [error] * len(some)
         for (_ask, answer), result in zip(some, results, strict=True):
             if answer.done():  # the client has left
                 continue
