@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, clock
-from notifications.enums import AuditAction, Purpose
+from notifications.enums import AuditAction, ContactKind, Purpose
 from notifications.models import Consent, ContactPoint
 from notifications.types import Refused
 
@@ -46,12 +46,7 @@ def record(
 
     Raises Refused for a yes to texts at a number nobody has verified (S-19).
     """
-    if granted and contact.kind == "phone" and contact.verified_at is None:
-        raise Refused(
-            _("Verify this number first: a code shows that it is yours."), field="consent"
-        )
-    if not granted:  # behind a claim that has begun, so that none begins after this commits
-        ContactPoint.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    _check(contact, granted=granted)
     row = Consent.objects.create(
         contact=contact,
         purpose=purpose,
@@ -72,6 +67,15 @@ def record(
         wording=wording,
     )
     return row
+
+
+def _check(contact: ContactPoint, *, granted: bool) -> None:
+    if granted and contact.kind == ContactKind.PHONE and contact.verified_at is None:
+        raise Refused(
+            _("Verify this number first: a code shows that it is yours."), field="consent"
+        )
+    if not granted:  # waits for a claim that has begun, so that none begins after this commits
+        ContactPoint.objects.select_for_update(no_key=True).get(pk=contact.pk)
 
 
 def is_granted(*, contact: ContactPoint, purpose: Purpose = Purpose.TREATMENT) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, clock
@@ -19,8 +20,9 @@ from notifications.enums import (
     ContactStatus,
     PatientNotificationChannel,
     PatientNotificationType,
+    Purpose,
 )
-from notifications.models import ContactPoint, PatientNotificationPreference
+from notifications.models import Consent, ContactPoint, PatientNotificationPreference
 from notifications.types import NotificationPayload, Refused
 
 UNSUBSCRIBE_SALT = "notifications.unsubscribe"
@@ -84,17 +86,22 @@ def _preference(
 
 
 def available_channels(*, patient_id: UUID) -> list[str]:
-    """Return the channels a message could take now: set up, with an address that works."""
-    contacts = ContactPoint.objects.filter(patient_id=patient_id, status=ContactStatus.ACTIVE)
-    usable = {
-        contact.kind
-        for contact in contacts.only("kind", "verified_at")
-        if contact.kind != ContactKind.PHONE or contact.verified_at
-    }
+    """Return the channels a message about care could take now: set up, with a usable address.
+
+    As the sender sees it: a text also needs a verified number and consent. One query.
+    """
+    said = Consent.objects.filter(contact=OuterRef("pk"), purpose=Purpose.TREATMENT)
+    last_word = said.order_by("-recorded_at", "-id").values("granted")[:1]
+    working = ContactPoint.objects.filter(patient_id=patient_id, status=ContactStatus.ACTIVE)
+    textable = Q(verified_at__isnull=False, agreed=True)
+    usable = working.annotate(agreed=Subquery(last_word)).filter(
+        textable | ~Q(kind=ContactKind.PHONE)
+    )
+    kinds = set(usable.values_list("kind", flat=True))
     return [
         cls.key
         for cls in PatientNotificationChannel.classes()
-        if cls().is_configured() and (cls.contact_kind is None or cls.contact_kind in usable)
+        if cls().is_configured() and (cls.contact_kind is None or cls.contact_kind in kinds)
     ]
 
 
