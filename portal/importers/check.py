@@ -8,7 +8,7 @@ from notifications import clock
 from portal.importers import csv, fhir, people, places, visits
 from portal.importers.decisions import Decision, Situation, Step
 from portal.importers.known import Known, is_first, zones_of_source
-from portal.importers.records import Batch, Ground, Key, Note
+from portal.importers.records import Batch, Ground, Key
 from portal.importers.report import Report
 from portal.models import Location
 
@@ -16,6 +16,9 @@ FORMATS = {"csv": csv.read, "fhir": fhir.read}
 SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NO_PLACE = "is empty, and the practice has no single location to take instead"
 STUB = "a patient known by a reference alone: kept without an address until a file describes them"
+
+
+Decided = tuple[Situation, Decision]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,25 +46,16 @@ def check(*, source: str, data: bytes, format: str) -> Checked:
     known = Known.load(source=source, keys=_keys_of(batch))
     setting = _settle_places(batch=batch, known=known, source=source)
     household = people.look_at_people(batch=batch, known=known)
-    report = Report(
-        source=source,
-        is_first=not setting.announce,
-        ignored=batch.ignored,
-        notes=batch.notes,
-        problems=batch.problems,
-    )
-    _foresee_people(report=report, batch=batch, known=known)
     decided = visits.decide_all(batch.visits.values(), setting=setting, known=known)
     for situation, decision in decided:
-        report.visits.update(visits.names_of(situation, decision))
         if decision.note:
-            batch.notes.append(Note(where=situation.record.where, message=decision.note))
+            batch.note(situation.record.where, decision.note)
     return Checked(
         source=source,
         batch=batch,
         setting=setting,
         household=household,
-        report=report,
+        report=_foresee(source=source, setting=setting, known=known, decided=decided),
         risky=Counter(name for pair in decided for name in _risks(*pair)),
     )
 
@@ -92,13 +86,29 @@ def _settle_places(*, batch: Batch, known: Known, source: str) -> visits.Setting
     return visits.Setting(batch=batch, announce=not is_first(source=source), elsewhere=elsewhere)
 
 
-def _foresee_people(*, report: Report, batch: Batch, known: Known) -> None:
+def _foresee(
+    *, source: str, setting: visits.Setting, known: Known, decided: list[Decided]
+) -> Report:
+    """Return the report of what writing the file would do."""
+    batch = setting.batch
+    return Report(
+        source=source,
+        is_first=not setting.announce,
+        people=_foresee_people(batch=batch, known=known),
+        visits=Counter(name for pair in decided for name in visits.names_of(*pair)),
+        ignored=batch.ignored,
+        notes=batch.notes,
+        problems=batch.problems,
+    )
+
+
+def _foresee_people(*, batch: Batch, known: Known) -> Counter[str]:
     patients = {visit.patient for visit in batch.visits.values()}
-    for person in batch.people.values():
-        outcome = people.outcome_of(person, known=known)
-        report.people[outcome] += 1
+    outcomes = {person: people.outcome_of(person, known=known) for person in batch.people.values()}
+    for person, outcome in outcomes.items():
         if outcome == "created" and person.is_stub and person.key in patients:
             batch.note(person.where, STUB)
+    return Counter(outcomes.values())
 
 
 def _risks(situation: Situation, decision: Decision) -> list[str]:

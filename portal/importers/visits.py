@@ -1,32 +1,21 @@
-"""Visits of an import: decided one by one, carried out through the practice's own services."""
+"""Visits of an import: looked up together, decided one by one, written patient by patient."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
 
 from notifications import clock
-from notifications.enums import PlanStatus, Reason
-from notifications.scheduler import notification_scheduler_service
+from notifications.enums import PlanStatus
 from notifications.types import Refused
-from portal import services
-from portal.importers.addresses import ACTOR
-from portal.importers.decisions import Decision, Situation, Status, Step, decide
+from portal.importers.decisions import Decision, Situation, Step, decide
 from portal.importers.known import Known, batched
 from portal.importers.places import TEAM
-from portal.importers.records import Batch, Key, Outcome, VisitRecord
+from portal.importers.records import Batch, Key, VisitRecord
+from portal.importers.steps import carry_out
 from portal.models import Appointment, User
-
-RECORDED_AS = {
-    Outcome.PLANNED: Status.BOOKED,
-    Outcome.CONFIRMED: Status.CONFIRMED,
-    Outcome.ARRIVED: Status.CONFIRMED,
-    Outcome.COMPLETED: Status.COMPLETED,
-    Outcome.CANCELLED: Status.CANCELLED,
-    Outcome.MISSED: Status.MISSED,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,115 +132,6 @@ def _take_steps(
 ) -> Appointment | None:
     """Return the visit after all its steps, or after none: a refusal takes them all back."""
     if not set(decision.steps) - {Step.RECORD}:
-        return _carry_out(situation, decision, setting=setting, past=past)
+        return carry_out(situation, decision, announce=setting.announce, past=past)
     with transaction.atomic():
-        return _carry_out(situation, decision, setting=setting, past=past)
-
-
-def _carry_out(
-    situation: Situation, decision: Decision, *, setting: Setting, past: list[Appointment]
-) -> Appointment | None:
-    """Return the visit as it stands after every step; None when there is none."""
-    visit = situation.visit
-    for step in decision.steps:
-        if step == Step.RECORD:
-            visit = _recorded(situation)
-            past.append(visit)
-        elif step == Step.CREATE:
-            visit = _booked(situation, announce=setting.announce)
-        else:
-            STEPS[step](visit, situation, setting.announce)
-    return visit
-
-
-def _recorded(situation: Situation) -> Appointment:
-    """Return a row for what is over or off: it has no plan and no message, so no service."""
-    record = situation.record
-    return Appointment(
-        patient_id=situation.patient_id,
-        provider_id=situation.provider_id,
-        location_id=situation.location_id,
-        starts_at=record.starts_at,
-        ends_at=record.ends_at,
-        status=RECORDED_AS[record.outcome],
-        reason=record.reason or None,
-        notes=record.notes or None,
-        created_at=situation.now,
-    )
-
-
-def _booked(situation: Situation, *, announce: bool) -> Appointment:
-    record = situation.record
-    return services.book(
-        patient_id=situation.patient_id,
-        provider_id=situation.provider_id,
-        location_id=situation.location_id,
-        starts_at=record.starts_at,
-        ends_at=record.ends_at,
-        reason=record.reason,
-        notes=record.notes,
-        actor=ACTOR,
-        announce=announce,
-    )
-
-
-def _move(visit: Appointment, situation: Situation, announce: bool) -> None:
-    provider_id, location_id = situation.whom_and_where()
-    services.reschedule(
-        appointment_id=visit.pk,
-        starts_at=situation.record.starts_at or visit.starts_at,
-        ends_at=situation.record.ends_at or visit.ends_at,
-        provider_id=provider_id,
-        location_id=location_id,
-        actor=ACTOR,
-        announce=announce,
-    )
-
-
-def _correct(visit: Appointment, situation: Situation, _announce: bool) -> None:
-    _move(visit, situation, False)
-
-
-def _cancel(visit: Appointment, _situation: Situation, announce: bool) -> None:
-    services.cancel(appointment_id=visit.pk, actor=ACTOR, announce=announce)
-
-
-def _withdraw(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    services.cancel(appointment_id=visit.pk, actor=ACTOR, announce=False)
-
-
-def _confirm(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    services.confirm(appointment_id=visit.pk, actor=ACTOR)
-
-
-def _arrive(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    """Who is in the waiting room needs no reminder."""
-    notification_scheduler_service.cancel(subject=visit.subject, reason=Reason.ANSWERED)
-
-
-def _complete(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    services.complete(appointment_id=visit.pk, actor=ACTOR)
-
-
-def _miss(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    services.mark_missed(appointment_id=visit.pk, actor=ACTOR)
-
-
-def _reword(visit: Appointment, situation: Situation, _announce: bool) -> None:
-    row = Appointment.objects.get(pk=visit.pk)
-    row.reason, row.notes = situation.record.reason or None, situation.record.notes or None
-    row.save(update_fields=["reason", "notes"])
-
-
-STEPS: dict[Step, Callable[[Appointment, Situation, bool], None]] = {
-    Step.MOVE: _move,
-    Step.CORRECT: _correct,
-    Step.REOPEN: _move,
-    Step.CANCEL: _cancel,
-    Step.WITHDRAW: _withdraw,
-    Step.CONFIRM: _confirm,
-    Step.ARRIVE: _arrive,
-    Step.COMPLETE: _complete,
-    Step.MISS: _miss,
-    Step.REWORD: _reword,
-}
+        return carry_out(situation, decision, announce=setting.announce, past=past)

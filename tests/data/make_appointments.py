@@ -1,6 +1,7 @@
 """Makes `appointments_2000.csv` and, by its own arithmetic, what importing it must lead to.
 
-    python tests/data/make_appointments.py
+    python tests/data/make_appointments.py                 # writes both, beside this file
+    python tests/data/make_appointments.py --moved FILE    # writes the CSV with ten visits moved
 
 Nobody in it is real: names are put together from two lists, addresses end in example.com (RFC
 2606), numbers are 555-0100 to 555-0199, set aside for fiction. The expectations use none of the
@@ -9,6 +10,7 @@ project's code, so that they can disagree with it. The same numbers come out eac
 
 import csv
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -204,8 +206,10 @@ def times(starts_at: datetime, length: int, *, as_local: bool, with_end: bool) -
     def written(moment: datetime) -> str:
         return moment.strftime("%Y-%m-%d %H:%M") if as_local else moment.isoformat()
 
-    end = {"ends_at": written(starts_at + timedelta(minutes=length))}
-    return {"starts_at": written(starts_at)} | (end if with_end else {"duration_minutes": length})
+    given = {"ends_at": "", "duration_minutes": length}
+    if with_end:
+        given = {"ends_at": written(starts_at + timedelta(minutes=length)), "duration_minutes": ""}
+    return {"starts_at": written(starts_at)} | given
 
 
 def ahead(made: list[dict[str, str]]) -> list[Visit]:
@@ -303,12 +307,30 @@ def sent(visits: list[Visit]) -> list[dict]:
     return found
 
 
-def main() -> None:
-    made = rows(Random(2030))
-    with (HERE / "appointments_2000.csv").open("w", newline="", encoding="utf-8") as file:
+def with_moves(made: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the lines with ten visits at their new times."""
+    moves = moved(ahead(made))
+    return [
+        row | times(moves[row["appointment_id"]], 30, as_local=False, with_end=True)
+        if row["appointment_id"] in moves
+        else row
+        for row in made
+    ]
+
+
+def write_csv(made: list[dict[str, str]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(made)
+
+
+def main() -> None:
+    made = rows(Random(2030))
+    if sys.argv[1:2] == ["--moved"]:
+        write_csv(with_moves(made), Path(sys.argv[2]))
+        return
+    write_csv(made, HERE / "appointments_2000.csv")
     with (HERE / "appointments_2000.json").open("w", encoding="utf-8") as file:
         json.dump(expected(made), file, indent=1)
         file.write("\n")
