@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Self
 
 from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
 
 from notifications import clock, consent, contacts
 from notifications.enums import Category, ContactKind, Purpose
@@ -14,7 +15,7 @@ from notifications.scheduler import TickReport, notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import Envelope, NotificationPayload, SendResult, phi, public
 from portal.models import User
-from tests.clinic import DESK, wall
+from tests.clinic import DESK, NEW_YORK, wall
 
 NOON = wall("2026-11-24 12:00")  # where Ana and Ben live
 ANAS_NUMBER, BENS_NUMBER = "+12125550142", "+12125550143"
@@ -132,9 +133,10 @@ def status_of(notification: PatientNotification, channel: str) -> tuple[str, str
 
 def said_to_patient(notification: PatientNotification, channel: str) -> list[str]:
     """Return what the timeline says of a message on one channel, oldest first."""
-    lines = patient_notification_service.history(
-        patient_id=notification.patient_id, notification_id=notification.pk
-    )
+    with timezone.override(NEW_YORK):
+        lines = patient_notification_service.history(
+            patient_id=notification.patient_id, notification_id=notification.pk
+        )
     return [line.sentence for line in lines if line.channel == channel]
 
 
@@ -177,6 +179,12 @@ class ToldMail(BaseEmailBackend):
         ToldMail.handed.extend(email_messages)
         answered()
         return len(email_messages)
+
+
+class RealMail(ToldMail):
+    """The same, but for the claim that what it is handed leaves this machine."""
+
+    is_outbox = False
 
 
 def answered() -> SendResult:
