@@ -27,6 +27,7 @@ class Story:
     moved_at: datetime | None = None
     moved_to: datetime | None = None
     cancelled_at: datetime | None = None
+    confirmed_at: datetime | None = None
     is_missed: bool = False
 
     @property
@@ -40,7 +41,7 @@ class Book:
     def __init__(self, *, clinic: Clinic, now: datetime, dice: random.Random) -> None:
         self.clinic, self.now, self.dice = clinic, now, dice
         self._taken: set[tuple[object, datetime]] = set()
-        self._told = 0
+        self._told = {False: 0, True: 0}  # past visits, visits ahead
 
     def fill(self) -> list[Story]:
         """Return a month behind and a month ahead for everyone but Ana, whose story is told."""
@@ -68,8 +69,8 @@ class Book:
         return day + timedelta(days=(7 - day.weekday()) if day.weekday() >= SATURDAY else 0)
 
     def _story(self, patient: User, *, from_day: int, to_day: int) -> Story:
-        provider, location = self.dice.choice(self._staff(patient))
         reason, minutes = self.dice.choice(cast.REASONS)
+        provider, location = self.dice.choice(self._staff(patient, reason=reason))
         start = self._free(provider, location, minutes, from_day=from_day, to_day=to_day)
         latest = min(start - timedelta(days=1), self.now - timedelta(hours=2))
         booked_at = latest - timedelta(hours=self.dice.randrange(1, 15 * 24))
@@ -86,23 +87,39 @@ class Book:
         return story
 
     def _twist(self, story: Story, *, to_day: int) -> None:
-        """One visit in eight is moved, one in nine cancelled, one in twelve nobody came to."""
-        self._told += 1
+        """Of the past and of the coming visits alike: one in eight is moved, one in nine cancelled,
+        one in six confirmed by phone, one in twelve nobody comes to.
+        """
         until = min(story.starts_at, self.now)
-        between = story.booked_at + (until - story.booked_at) * self.dice.uniform(0.4, 0.9)
-        if self._told % 8 == 3:
-            minutes = int(story.length.total_seconds() / 60)
-            day = (story.starts_at - self.now).days + 1
-            story.moved_at = between
-            story.moved_to = self._free(
-                story.provider, story.location, minutes, from_day=day, to_day=max(day, to_day) + 3
-            )
-        elif self._told % 9 == 5:
+        is_ahead = until == self.now
+        self._told[is_ahead] += 1
+        number = self._told[is_ahead]
+        between = story.booked_at + (until - story.booked_at) * self.dice.uniform(0.3, 0.8)
+        at_the_desk = office_hour(between, story.location)
+        between = at_the_desk if story.booked_at < at_the_desk < until else between
+        if number % 8 == 3:
+            story.moved_at, story.moved_to = between, self._later(story, to_day=to_day)
+        elif number % 9 == 5:
             story.cancelled_at = between
-        story.is_missed = self._told % 12 == 7
+        elif number % 6 == 1:
+            story.confirmed_at = between
+        story.is_missed = number % 12 == 7
 
-    def _staff(self, patient: User) -> list[tuple[Provider, Location]]:
-        return [each for each in self.clinic.providers if each[1] == patient.home_location]
+    def _later(self, story: Story, *, to_day: int) -> datetime:
+        minutes = int(story.length.total_seconds() / 60)
+        day = (story.starts_at - self.now).days + 1
+        return self._free(
+            story.provider, story.location, minutes, from_day=day, to_day=max(day, to_day) + 3
+        )
+
+    def _staff(self, patient: User, *, reason: str = "Check-up") -> list[tuple[Provider, Location]]:
+        """Return who does this at the patient's place: hygienists clean, dentists do the rest."""
+        return [
+            (provider, location)
+            for provider, location in self.clinic.providers
+            if location == patient.home_location
+            and provider.name.endswith("RDH") == (reason in cast.HYGIENE)
+        ]
 
     def _free(
         self, provider: Provider, location: Location, minutes: int, *, from_day: int, to_day: int

@@ -39,6 +39,7 @@ REASONS = (
     ("Gum care", 60),
     ("Night guard fitting", 30),
 )
+HYGIENE = ("Check-up and cleaning", "Gum care")  # what the hygienists do
 RESULTS = (
     ("X-ray of the lower jaw", "Nothing has changed since last year."),
     ("Gum measurement", "Better than in spring. Keep using the small brushes."),

@@ -79,6 +79,8 @@ def _what_comes_of(visit: Appointment, story: Story, stage: Stage) -> None:
     if story.moved_at and story.moved_to:
         stage.at(story.moved_at, lambda: _move(visit, story, stage))
         stage.engine_at(story.moved_at)
+    if story.confirmed_at:
+        stage.at(story.confirmed_at, lambda: _confirm(visit))
     if story.cancelled_at:
         stage.at(story.cancelled_at, lambda: _cancel(visit))
         stage.engine_at(story.cancelled_at)
@@ -92,7 +94,8 @@ def _wake_for_reminders(starts_at: datetime, story: Story, stage: Stage) -> None
         starts_at=starts_at, zone=story.location.zone, rules=DEFAULT_RULES
     )
     for step in steps:
-        stage.engine_at(step.due_at)
+        if step.due_at > clock.now():
+            stage.engine_at(step.due_at)
 
 
 def _move(visit: Appointment, story: Story, stage: Stage) -> None:
@@ -107,6 +110,10 @@ def _move(visit: Appointment, story: Story, stage: Stage) -> None:
 
 def _cancel(visit: Appointment) -> None:
     services.cancel(appointment_id=visit.pk, actor=ACTOR)
+
+
+def _confirm(visit: Appointment) -> None:
+    services.confirm(appointment_id=visit.pk, actor=ACTOR)
 
 
 def _close(visit: Appointment, *, is_missed: bool) -> None:
@@ -147,7 +154,7 @@ def write_to(patients: Iterable[User], *, stage: Stage, dice: random.Random) -> 
     """Let providers write to some patients and share results with others."""
     for patient in patients:
         moment = office_hour(stage.now - timedelta(days=dice.uniform(1, 28)), patient.home_location)
-        name = dice.choice(cast.PROVIDERS)[0]
+        name = dice.choice([name for name, _place in cast.PROVIDERS if name.startswith("Dr.")])
         stage.at(moment, sends(patient, _news(name, moment, dice)))
         stage.engine_at(moment)
 
