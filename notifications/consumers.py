@@ -130,7 +130,7 @@ class LiveLine(AsyncWebsocketConsumer):
         """Close once; what still arrives afterwards is of no interest."""
         if not self.is_over:
             self.is_over = True
-            await self.close(code=code)
+            await self.close(code=int(code))  # the server takes a plain int and no other
 
     async def disconnect(self, code: int) -> None:
         await self.stop_following()
