@@ -54,7 +54,7 @@ def _whole(request: HttpRequest, shown: Shown, page, days) -> dict:
 
 def _newer(request: HttpRequest, shown: Shown) -> HttpResponse:
     rows = shown.newer(patient_id=request.patient.pk)
-    drawn = shown.at(max([shown.up_to, *(row.message.seq for row in rows)]))
+    drawn = shown.at(max([shown.up_to or 0, *(row.message.seq for row in rows)]))
     context = {"days": days_of(rows), "prefix": "n", "new": True, "shown": drawn}
     return render(request, "portal/_newer.html", {**context, **counts(request, drawn)})
 
@@ -64,7 +64,7 @@ def counts(request: HttpRequest, shown: Shown) -> dict:
     patient_id = request.patient.pk
     return {
         "unread": service.unread_count(patient_id=patient_id),
-        "to_read": shown.unread(patient_id=patient_id) if shown.up_to else 0,
+        "to_read": shown.unread(patient_id=patient_id),
     }
 
 
@@ -90,7 +90,7 @@ def popover(request: HttpRequest) -> HttpResponse:
 def sync(request: HttpRequest) -> HttpResponse:
     """Say what changed since a position: badge, what to announce, how many rows wait."""
     shown, patient_id = Shown.of(request.GET), request.patient.pk
-    rows = shown.newer(patient_id=patient_id, limit=20) if shown.is_live and shown.up_to else []
+    rows = shown.newer(patient_id=patient_id, limit=20) if shown.is_live else []
     page = service.inbox(patient_id=patient_id, limit=1)
     since = request.GET.get("since", "")
     news = _news(patient_id, int(since)) if since.isdecimal() and len(since) <= 18 else {}
@@ -151,7 +151,7 @@ def _drawn(request: HttpRequest, shown: Shown) -> list:
     """Return the rows the page has before it, as they are now."""
     drawn = set(request.POST.getlist("row"))
     page = service.inbox(
-        patient_id=request.patient.pk, status="all", before=str(shown.up_to + 1), limit=100
+        patient_id=request.patient.pk, status="all", before=str((shown.up_to or 0) + 1), limit=100
     )
     return rows_of([item for item in page.items if str(item.pk) in drawn])
 

@@ -45,7 +45,7 @@ class Shown:
 
     view: str = ""
     category: str = ""
-    up_to: int = 0
+    up_to: int | None = None
 
     @classmethod
     def of(cls, data: Any) -> "Shown":
@@ -89,12 +89,14 @@ class Shown:
 
     def newer(self, *, patient_id: UUID, limit: int = MOST) -> list[Row]:
         """Return the rows that came after this list was drawn."""
+        if self.up_to is None:
+            return []
         items = self.page(patient_id=patient_id, limit=limit).items
         return rows_of([item for item in items if item.seq > self.up_to])
 
     def unread(self, *, patient_id: UUID) -> int:
         """Return how many "Mark as read" would cover: unread, of this filter, drawn by now."""
-        if self.view not in ("", "unread"):
+        if self.view not in ("", "unread") or self.up_to is None:
             return 0
         page = self.page(
             patient_id=patient_id, before=str(self.up_to + 1), limit=MOST, unread_only=True
@@ -102,5 +104,5 @@ class Shown:
         return len(page.items)
 
 
-def _position(value: str) -> int:
-    return int(value) if value.isdecimal() and len(value) <= 18 else 0
+def _position(value: str) -> int | None:
+    return int(value) if value.isdecimal() and len(value) <= 18 else None

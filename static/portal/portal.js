@@ -9,6 +9,11 @@
    random 0.5 to 60 s, asks `sync` once a minute after three failures, and rests while hidden. */
 "use strict";
 
+// A page without this look (an error page, the staff's) cuts the fade short: nothing is wrong.
+addEventListener("pageswap", ({ viewTransition }) => {
+  for (const stage of ["ready", "finished"]) viewTransition?.[stage].catch(() => {});
+});
+
 const $ = (selector, within = document) => within.querySelector(selector);
 const words = $("#words")?.dataset ?? {};
 const baseTitle = document.title;
@@ -43,7 +48,7 @@ function usePatientNotifications(center) {
   const { ws, sync, patient } = center.dataset;
   const name = `dm-inbox-${patient}`;
   const channel = "BroadcastChannel" in window ? new BroadcastChannel(name) : null;
-  const live = { seq: 0, heard: 0, failures: 0, ended: false, spokenAt: 0, freshAt: Date.now() };
+  const live = { seq: 0, heard: null, failures: 0, ended: false, spokenAt: 0, freshAt: Date.now() };
   let socket, release, retry, poll, rest, fetching, again, lineTimers = [];
 
   function line(text, link) {
@@ -103,7 +108,7 @@ function usePatientNotifications(center) {
 
   function syncUrl() {
     const query = new URLSearchParams();
-    if (live.heard) query.set("since", live.heard);
+    if (live.heard !== null) query.set("since", live.heard);
     for (const input of document.querySelectorAll("#mark-all input[type=hidden]")) {
       if (["view", "category"].includes(input.name)) query.set(input.name, input.value);
       if (input.name === "up_to" && !$("#list[data-older]")) query.set("up_to", input.value);
@@ -122,7 +127,7 @@ function usePatientNotifications(center) {
 
   function announce(news) { // how many, never what; at most once in 10 s, in the tab being read
     const wait = live.spokenAt + 10000 - Date.now();
-    if (!live.heard || document.hidden || !news.announce) { live.heard = live.seq; return; }
+    if (live.heard === null || document.hidden || !news.announce) { live.heard = live.seq; return; }
     if (wait > 0) { clearTimeout(live.soon); live.soon = later(wait, refresh); return; }
     live.spokenAt = Date.now();
     live.heard = live.seq;
@@ -191,7 +196,7 @@ function usePatientNotifications(center) {
   addEventListener("offline", () => line(offlineText()));
   addEventListener("pagehide", stop);
   addEventListener("pageshow", (event) => event.persisted && start());
-  live.heard = live.seq = Number($("#news").dataset.seq || 0);
+  document.addEventListener("htmx:afterOnLoad", () => release && connect()); // it answers again
   start();
 }
 

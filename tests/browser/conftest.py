@@ -1,30 +1,150 @@
-"""A real browser for each test, on a clean profile; what it complains about fails the test."""
+"""A site, a browser, and a watch over everything a page complains about."""
 
+from __future__ import annotations
+
+import itertools
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-# Playwright's loop runs in this thread; Django's ORM is used between its calls, never inside.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+from tests.browser.desk import PASSWORD, Desk
+from tests.rig.install import axe_script, chromium
+from tests.rig.live import Site, live_site
 
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+# A server that is down, and an answer that refuses, are part of the stories told here.
+EXPECTED = re.compile(r"Failed to load resource|WebSocket connection to .* failed|htmx:(afterRequest|sendError)")
+numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def site() -> Iterator[Site]:
+    """A real web server on a database of its own."""
+    with live_site() as running:
+        running.start("web")
+        yield running
+
+
+@pytest.fixture(scope="package")
+def desk(site: Site) -> Iterator[Desk]:
+    at_work = Desk(site)
+    yield at_work
+    at_work.close()
+
+
+# Ends with this package: while it runs, Django takes the main thread for an async one.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=[*flags, *QUIET]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*flags, *QUIET])
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
+    """A window on a clean profile."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     yield context.new_page()
     context.close()
+
+
+@dataclass
+class Person:
+    """Somebody with an account of their own for this test."""
+
+    id: str
+    email: str
+    first_name: str
+
+
+@pytest.fixture
+def ana(desk: Desk) -> Person:
+    return admit(desk, "Ana")
+
+
+@pytest.fixture
+def ben(desk: Desk) -> Person:
+    return admit(desk, "Ben")
+
+
+def admit(desk: Desk, first_name: str, **options: str) -> Person:
+    email = f"{first_name.lower()}{next(numbers)}@example.com"
+    person_id = desk.admit(email=email, first_name=first_name, **options)
+    return Person(id=person_id, email=email, first_name=first_name)
+
+
+@dataclass
+class Visitor:
+    """A browser's window on the site. What the page complains about fails the test."""
+
+    context: BrowserContext
+    site: Site
+    complaints: list[str] = field(default_factory=list)
+
+    def page(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+    def _console(self, message) -> None:
+        if message.type in ("error", "warning") and not EXPECTED.search(message.text):
+            self.complaints.append(message.text)
+
+    def sign_in(self, person: Person, path: str = "/") -> Page:
+        """Sign in through the page, as a person does, and go to a page of theirs."""
+        page = self.page()
+        page.goto(f"{self.site.url}/accounts/login/?next={path}")
+        page.get_by_label("Email").fill(person.email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{self.site.url}{path}")
+        return page
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
+    """Open windows: `visitor(width=390, color_scheme="dark")`."""
+    visitors: list[Visitor] = []
+
+    def open_window(*, width: int = 1280, height: int = 900, **options) -> Visitor:
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, locale="en-US", **options)
+        context.set_default_timeout(10_000)
+        visitors.append(Visitor(context=context, site=site))
+        return visitors[-1]
+
+    yield open_window
+    for each in visitors:
+        each.context.close()
+    assert [text for each in visitors for text in each.complaints] == []
+
+
+def axe(page: Page) -> list[str]:
+    """Return what the accessibility checker finds on a page, a line a rule."""
+    page.evaluate(axe_script().read_text())
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    assert found["passes"], "the checker did not look at anything"
+    return [
+        f"{each['id']}: {each['help']}: {each['nodes'][0]['html']}" for each in found["violations"]
+    ]
+
+
+def badge(page: Page) -> str:
+    """Return what the bell's badge shows; empty when there is none."""
+    shown = page.locator("#bell .badge")
+    return shown.inner_text() if shown.count() else ""
+
+
+def focused(page: Page) -> str:
+    """Return the text of the element that has the focus, or the name of its tag."""
+    return page.evaluate(
+        "() => document.activeElement.innerText?.trim() || document.activeElement.tagName"
+    )
