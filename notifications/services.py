@@ -21,8 +21,9 @@ from notifications.enums import (
     PatientNotificationType,
 )
 from notifications.history import Explanation, HistoryEntry
-from notifications.inbox import Apply, Changes, Page, ReadBatch
+from notifications.inbox import Apply, Page, ReadBatch
 from notifications.models import PatientNotification
+from notifications.realtime import Changes
 from notifications.types import NotificationPayload
 
 CHUNK = 500
@@ -133,7 +134,8 @@ class PatientNotificationService:
         return realtime.position(patient_id=patient_id)[1]
 
     def changes_since(self, *, patient_id: UUID, seq: int) -> Changes:
-        return inbox.changes_since(patient_id=patient_id, seq=seq)
+        (changes,) = realtime.changes_since(positions=[(patient_id, seq)])
+        return changes
 
     def history(self, *, patient_id: UUID, notification_id: UUID) -> list[HistoryEntry]:
         """Return what happened to a message on every channel, oldest first."""

@@ -1,0 +1,113 @@
+"""The changes a patient can make to one message, each idempotent and each with a way back."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from notifications import audit, clock, realtime
+from notifications.enums import AuditAction, InboxEventKind
+from notifications.models import PatientNotification
+from notifications.types import Refused, payload_of
+
+Apply = Callable[[PatientNotification, datetime], dict]
+
+
+def change(
+    *, patient_id: UUID, notification_id: UUID, event: InboxEventKind, apply: Apply, actor: str
+) -> PatientNotification:
+    """Alter one row of a patient as `apply` says: the fields to set, none for "already so".
+
+    Raises PatientNotification.DoesNotExist when it is not theirs.
+    """
+    with transaction.atomic():
+        realtime.lock(patient_id=patient_id)
+        row = PatientNotification.objects.get(patient_id=patient_id, pk=notification_id)
+        changes = apply(row, clock.now())
+        if changes:
+            _write(row, changes, event=event, actor=actor)
+    return row
+
+
+def _write(row: PatientNotification, changes: dict, *, event: InboxEventKind, actor: str) -> None:
+    was_counted = is_counted(row)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(changes))
+    realtime.record(
+        patient_id=row.patient_id,
+        event=event,
+        notification_id=row.pk,
+        unread_delta=is_counted(row) - was_counted,
+    )
+    audit.record(
+        action=AuditAction.INBOX,
+        actor=actor,
+        patient_id=row.patient_id,
+        obj=row,
+        change=str(event),
+    )
+
+
+def reading(row: PatientNotification, now: datetime) -> dict:
+    return {} if row.read_at else {"read_at": now, "read_batch": None}
+
+
+def unreading(row: PatientNotification, now: datetime) -> dict:
+    return {"read_at": None, "read_batch": None} if row.read_at else {}
+
+
+def dismissing(row: PatientNotification, now: datetime) -> dict:
+    return {} if row.dismissed_at else {"dismissed_at": now, "archived_at": None}
+
+
+def archiving(row: PatientNotification, now: datetime) -> dict:
+    return {} if row.archived_at else {"archived_at": now, "dismissed_at": None}
+
+
+def restoring(row: PatientNotification, now: datetime) -> dict:
+    away = row.dismissed_at or row.archived_at or row.snoozed_until
+    return {"dismissed_at": None, "archived_at": None, "snoozed_until": None} if away else {}
+
+
+def waking(row: PatientNotification, now: datetime) -> dict:
+    return {"snoozed_until": None, "read_at": None} if row.snoozed_until else {}
+
+
+def expiring(row: PatientNotification, now: datetime) -> dict:
+    return {} if row.expired_at else {"expired_at": now}
+
+
+def snoozing(until: datetime) -> Apply:
+    """Return what hides a message until a moment (aware). It raises Refused for a useless one."""
+
+    def apply(row: PatientNotification, now: datetime) -> dict:
+        if until <= now:
+            raise Refused(_("Choose a time that is still to come."), field="until")
+        if row.expires_at is not None and until >= row.expires_at:
+            raise Refused(_("That is too late for this message."), field="until")
+        return {} if row.snoozed_until == until else {"snoozed_until": until}
+
+    return apply
+
+
+def acting(action: str) -> Apply:
+    """Return what marks a message as answered. It raises Refused for what it does not ask."""
+
+    def apply(row: PatientNotification, now: datetime) -> dict:
+        if row.acted_at:
+            return {}
+        payload = payload_of(type_key=row.type, data=row.payload)
+        if payload is None or action not in payload.actions():
+            raise Refused(_("This message does not ask for that."), field="action")
+        return {"acted_at": now, "action_taken": action, "read_at": row.read_at or now}
+
+    return apply
+
+
+def is_counted(row: PatientNotification) -> bool:
+    """Return whether the badge counts a row: COUNTED of the models, asked of one row."""
+    marks = (row.read_at, row.dismissed_at, row.archived_at, row.snoozed_until, row.expired_at)
+    return not any(marks)

@@ -1,0 +1,89 @@
+"""What is in an inbox: pages by cursor, and the changes after a position."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from notifications import realtime
+from notifications.enums import Category, PatientNotificationType
+from notifications.models import COUNTED, LIVE, PatientNotification
+from notifications.types import Refused
+
+LONGEST_PAGE = 100
+STATUSES = {
+    "inbox": LIVE & Q(snoozed_until=None),
+    "archived": Q(archived_at__isnull=False),
+    "dismissed": Q(dismissed_at__isnull=False),
+    "snoozed": LIVE & Q(snoozed_until__isnull=False),
+    "all": Q(),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One page of an inbox, newest first; `seq` and `unread` were read before the items."""
+
+    items: list[PatientNotification]
+    next_cursor: str
+    unread: int
+    seq: int
+
+
+def page(
+    *,
+    patient_id: UUID,
+    status: str,
+    unread_only: bool,
+    type_key: str,
+    category: str,
+    before: str,
+    limit: int,
+) -> Page:
+    """Return a page in two queries. Raises Refused naming the field that is wrong."""
+    rows = matching(patient_id, status, unread_only, type_key, category, before)
+    if not 1 <= limit <= LONGEST_PAGE:
+        message = _("Ask for 1 to %(most)s at a time.") % {"most": LONGEST_PAGE}
+        raise Refused(message, field="limit")
+    seq, unread = realtime.position(patient_id=patient_id)
+    found = list(rows.order_by("-seq")[: limit + 1])
+    cursor = str(found[limit - 1].seq) if len(found) > limit else ""
+    return Page(items=found[:limit], next_cursor=cursor, unread=unread, seq=seq)
+
+
+def matching(
+    patient_id: UUID, status: str, unread_only: bool, type_key: str, category: str, before: str
+) -> QuerySet[PatientNotification]:
+    if status not in STATUSES:
+        raise Refused(_known(status, STATUSES), field="status")
+    rows = PatientNotification.objects.filter(STATUSES[status], patient_id=patient_id)
+    if unread_only:
+        rows = rows.filter(COUNTED if status == "inbox" else Q(read_at=None))
+    if type_key:
+        if type_key not in PatientNotificationType:
+            raise Refused(_known(type_key, PatientNotificationType.values), field="type")
+        rows = rows.filter(type=type_key)
+    if category:
+        rows = rows.filter(type__in=types_of(category))
+    if before:
+        if not before.isdecimal() or len(before) > 18:
+            message = _("This is not a cursor. Take it from the link to the next page.")
+            raise Refused(message, field="before")
+        rows = rows.filter(seq__lt=int(before))
+    return rows
+
+
+def types_of(category: str) -> list[str]:
+    """Return the types of a category. Raises Refused naming the known ones."""
+    if category not in Category.values:
+        raise Refused(_known(category, Category.values), field="category")
+    classes = PatientNotificationType.classes()
+    return [cls.type_key for cls in classes if cls.category == category]
+
+
+def _known(value: str, known) -> str:
+    return _("%(value)s is not known; known are: %(known)s") % {
+        "value": value,
+        "known": ", ".join(known),
+    }

@@ -1,0 +1,68 @@
+"""What time does to an inbox, and what keeps its counters true."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, F, Q
+
+from notifications import clock, realtime
+from notifications.enums import InboxEventKind
+from notifications.inbox.changes import Apply, change, expiring, waking
+from notifications.models import COUNTED, InboxEvent, InboxState, PatientNotification
+
+EVENTS_KEPT = timedelta(days=30)
+ACTOR = "system:tick"
+
+
+def expire_due(*, limit: int = 500) -> int:
+    """Settle unread messages whose time has passed as "no longer current"; return how many."""
+    past = Q(expires_at__lte=clock.now(), expired_at=None, read_at=None)
+    return _each(past, event=InboxEventKind.EXPIRED, apply=expiring, limit=limit)
+
+
+def wake_due(*, limit: int = 500) -> int:
+    """Bring back, unread, what was snoozed until now; return how many."""
+    due = Q(snoozed_until__lte=clock.now())
+    return _each(due, event=InboxEventKind.WOKEN, apply=waking, limit=limit)
+
+
+def _each(condition: Q, *, event: InboxEventKind, apply: Apply, limit: int) -> int:
+    rows = PatientNotification.objects.filter(condition).values_list("patient_id", "pk")
+    found = list(rows.order_by("pk")[:limit])
+    for patient_id, pk in found:
+        change(patient_id=patient_id, notification_id=pk, event=event, apply=apply, actor=ACTOR)
+    return len(found)
+
+
+def recount() -> int:
+    """Put right any counter that does not say what the rows say; return how many were wrong."""
+    counted = Count("patient__patientnotifications", filter=_counted_of_patient())
+    wrong = InboxState.objects.annotate(truth=counted).exclude(truth=F("unread"))
+    for state in wrong.order_by("pk"):
+        _recount(state.patient_id)
+    return len(wrong)
+
+
+def _counted_of_patient() -> Q:
+    marks = ("read_at", "dismissed_at", "archived_at", "snoozed_until", "expired_at")
+    return Q(**{f"patient__patientnotifications__{mark}": None for mark in marks})
+
+
+@transaction.atomic
+def _recount(patient_id: UUID) -> None:
+    realtime.lock(patient_id=patient_id)
+    _seq, said = realtime.position(patient_id=patient_id)
+    truth = PatientNotification.objects.filter(COUNTED, patient_id=patient_id).count()
+    if truth != said:
+        realtime.record(
+            patient_id=patient_id,
+            event=InboxEventKind.UNREAD_COUNT,
+            unread_delta=truth - said,
+        )
+
+
+def forget_old_events() -> int:
+    """Delete events older than 30 days; whoever asks for them is told to start over."""
+    old = InboxEvent.objects.filter(created_at__lt=clock.now() - EVENTS_KEPT)
+    return old.delete()[0]
