@@ -214,7 +214,9 @@ def test_a_child_is_not_reached_by_another_guardian(ben, sam):
         f"{HOME}/read-all/",
         f"{HOME}/not-an-id/read",
         f"{HOME}/{NOBODYS}",
+        f"{HOME}/%0A/read",
         "/api/nothing/here",
+        "/api/",
         "/api/for/not-an-id/patient-notifications",
     ],
 )

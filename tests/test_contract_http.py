@@ -106,7 +106,13 @@ def test_an_unknown_filter_value_is_refused_and_the_known_ones_are_named(ana_cli
     assert known in body["errors"][field][0]
 
 
-@pytest.mark.parametrize("limit", ["101", "0", "-1", "many", "9" * 30])
+@pytest.mark.parametrize("field", ["type", "category", "before"])
+def test_a_filter_left_empty_is_no_filter(ana, ana_client, field):
+    made = send(ana)
+    assert ids(ana_client.get(HOME, {field: ""})) == [str(made.pk)]
+
+
+@pytest.mark.parametrize("limit", ["", "101", "0", "-1", "many", "9" * 30])
 def test_a_limit_outside_one_to_a_hundred_is_refused(ana_client, limit):
     assert_problem(ana_client.get(HOME, {"limit": limit}), 400, "limit")
 

@@ -5,12 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.authentication import SessionScheme
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.serializers import Serializer
 
 from notifications.api.authentication import Session
 from notifications.api.problems import MEDIA_TYPE
-from notifications.api.serializers import Problem
+from notifications.api.serializers import Problem, Strict
 
 WHAT = {
     400: "What was asked cannot be done; `errors` names the fields.",
@@ -31,6 +33,17 @@ LIST_HEADERS = {
 class SessionCookie(SessionScheme):
     target_class = Session
     name = "session"
+
+
+class StrictRequest(OpenApiSerializerExtension):
+    """Says of our requests that what they do not know is refused."""
+
+    target_class = Strict
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        known = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**known, "additionalProperties": False}
 
 
 def documented(

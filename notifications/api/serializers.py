@@ -78,15 +78,33 @@ class Strict(serializers.Serializer):
         return UNKNOWN % {"known": ", ".join(self.fields)}
 
 
+def type_filter() -> Known:
+    """Return a field for a type; empty is no filter."""
+    return Known(
+        known=lambda: PatientNotificationType.values,
+        source="type_key",
+        required=False,
+        allow_blank=True,
+    )
+
+
+def category_filter() -> Known:
+    """Return a field for a category; empty is no filter."""
+    return Known(known=lambda: Category.values, required=False, allow_blank=True)
+
+
 class ListQuery(Strict):
     """The filters of the list."""
 
     status = Known(known=lambda: list(STATUSES), default="inbox")
     unread_only = serializers.BooleanField(default=False)
-    type = Known(known=lambda: PatientNotificationType.values, source="type_key", required=False)
-    category = Known(known=lambda: Category.values, required=False)
+    type = type_filter()
+    category = category_filter()
     before = serializers.RegexField(
-        r"^[0-9]{1,18}$", required=False, help_text="The cursor of the page before this one."
+        r"^[0-9]{0,18}$",
+        required=False,
+        allow_blank=True,
+        help_text="The cursor of the page before this one.",
     )
     limit = serializers.IntegerField(default=50, min_value=1, max_value=LONGEST_PAGE)
 
@@ -103,8 +121,8 @@ class ReadAllRequest(Strict):
     up_to = serializers.IntegerField(
         default=None, allow_null=True, min_value=0, max_value=LARGEST_SEQ
     )
-    type = Known(known=lambda: PatientNotificationType.values, source="type_key", required=False)
-    category = Known(known=lambda: Category.values, required=False)
+    type = type_filter()
+    category = category_filter()
 
 
 class SnoozeRequest(Strict):

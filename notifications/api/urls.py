@@ -1,9 +1,19 @@
 """The routes of the contract, exactly; each once for oneself and once for whom one acts."""
 
-from django.urls import URLPattern, include, path
+from django.urls import URLPattern, include, path, register_converter
+from django.urls.converters import StringConverter
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from notifications.api import views
+
+
+class AnythingConverter(StringConverter):
+    """Whatever else somebody may ask for, line breaks and all."""
+
+    regex = "(?s:.*)"
+
+
+register_converter(AnythingConverter, "anything")
 
 one = "patient-notifications/<uuid:notification_id>"
 contract: list[URLPattern] = [
@@ -24,5 +34,5 @@ urlpatterns = [
     *contract,
     path("for/<uuid:patient_id>/", include(contract)),
     path("schema/", SpectacularJSONAPIView.as_view()),
-    path("<path:rest>", views.Nothing.as_view()),
+    path("<anything:rest>", views.Nothing.as_view()),
 ]

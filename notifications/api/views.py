@@ -61,7 +61,7 @@ class Notifications(PatientView):
 
     @documented(answer=PatientNotificationShape(many=True), query=ListQuery, headers=LIST_HEADERS)
     def get(self, request: Request, **kwargs: Any) -> Response:
-        query = _validated(ListQuery, request.query_params)
+        query = _validated(ListQuery, request.query_params.dict())
         page = patient_notification_service.inbox(patient_id=self.patient_id, **query)
         headers = _page_headers(request=request, page=page)
         return Response(shapes.notifications(page.items), headers=headers)
