@@ -6,7 +6,6 @@ the fence (`record`). What a crash leaves is found by the next run (`recover`), 
 say all there is to know.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 from django.conf import settings
@@ -16,7 +15,7 @@ from django_q.tasks import async_task
 
 from notifications import clock
 from notifications.delivery.claim import claim
-from notifications.delivery.handover import hand_over_all
+from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
 from notifications.delivery.statuses import Report, oldest_due, open_count
@@ -55,17 +54,28 @@ def work() -> None:
     run_due(seconds=WORK_SECONDS)
 
 
-def run_due(*, limit: int | None = None, seconds: float = WORK_SECONDS) -> Report:
-    """Deliver what is due at `clock.now()`, most urgent first; stop at a limit or a time bound."""
-    report, until, slots = Report(), monotonic() + seconds, int(settings.NOTIFICATIONS_SEND_SLOTS)
+def run_due(*, seconds: float = WORK_SECONDS) -> Report:
+    """Deliver what is due at `clock.now()`, most urgent first; begin nothing after a time bound.
+
+    What is under way when the time is over, or when something breaks, is waited for and recorded.
+    """
+    report, until = Report(), monotonic() + seconds
     recover(report=report)
-    with ThreadPoolExecutor(max_workers=slots) as pool:
-        while monotonic() < until and (limit is None or report.total < limit):
-            size = slots if limit is None else min(slots, limit - report.total)
-            settled = report.total
-            parcels = claim(limit=size, report=report)
-            for outcome in hand_over_all(parcels, pool=pool if slots > 1 else None):
+    with Couriers(slots=int(settings.NOTIFICATIONS_SEND_SLOTS)) as couriers:
+        try:
+            while monotonic() < until and _round(couriers, report):
+                pass
+        finally:
+            for outcome in couriers.back(seconds=None):
                 record(outcome, report=report)
-            if not parcels and report.total == settled:
-                break
     return report
+
+
+def _round(couriers: Couriers, report: Report) -> bool:
+    """Claim what there is room for, record what came back; return whether more may be due."""
+    room, moved = couriers.room(), report.total
+    parcels = claim(limit=room, report=report) if room else []
+    couriers.take(parcels)
+    for outcome in couriers.back():
+        record(outcome, report=report)
+    return bool(parcels) or couriers.are_busy or report.total > moved

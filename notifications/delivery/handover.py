@@ -2,9 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass
 from time import monotonic
+from typing import Self
 
 from django.db import connections
 
@@ -12,6 +19,8 @@ from notifications.delivery.claim import Parcel
 from notifications.types import AnswerLost, ChannelError, SendResult
 
 logger = logging.getLogger(__name__)
+
+SLICE = 2.0  # seconds after which somebody looks again for what has become due
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +33,48 @@ class Outcome:
     error: ChannelError | None = None
 
 
-def hand_over_all(
-    parcels: Sequence[Parcel], *, pool: ThreadPoolExecutor | None
-) -> Sequence[Outcome]:
-    """Return what came of each parcel, in order; without a pool, one after the other."""
-    if pool is None or len(parcels) < 2:
-        return [_hand_over(parcel) for parcel in parcels]
-    return list(pool.map(_hand_over_in_thread, parcels))
+class Couriers:
+    """Hands parcels over side by side, each in a thread; with one slot, one after the other."""
+
+    def __init__(self, *, slots: int) -> None:
+        self._slots = slots
+        self._pool = ThreadPoolExecutor(max_workers=slots) if slots > 1 else None
+        self._under_way: set[Future[Outcome]] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    @property
+    def are_busy(self) -> bool:
+        return bool(self._under_way)
+
+    def room(self) -> int:
+        """Return how many more to claim: none while most are under way, for one claim costs
+        about the same for many rows as for one.
+        """
+        free = self._slots - len(self._under_way)
+        return free if free * 2 >= self._slots else 0
+
+    def take(self, parcels: Sequence[Parcel]) -> None:
+        """Set out with parcels; without threads, come back only when all are handed over."""
+        self._under_way |= {self._set_out(parcel) for parcel in parcels}
+
+    def _set_out(self, parcel: Parcel) -> "Future[Outcome]":
+        if self._pool is not None:
+            return self._pool.submit(_hand_over_in_thread, parcel)
+        done: Future[Outcome] = Future()
+        done.set_result(_hand_over(parcel))
+        return done
+
+    def back(self, *, seconds: float | None = SLICE) -> list[Outcome]:
+        """Return what has come back, waiting for the first; None as a time waits for all."""
+        first = ALL_COMPLETED if seconds is None else FIRST_COMPLETED
+        done, self._under_way = wait(self._under_way, timeout=seconds, return_when=first)
+        return [future.result() for future in done]
 
 
 def _hand_over_in_thread(parcel: Parcel) -> Outcome:
@@ -44,6 +88,7 @@ def _hand_over(parcel: Parcel) -> Outcome:
     result, error, started = None, None, monotonic()
     try:
         result = parcel.channel.send(envelope=parcel.envelope, content=parcel.content)
+        error = None if result else AnswerLost(code="no_result")
     except ChannelError as refusal:
         error = refusal
     except Exception as fault:  # whether it went cannot be known: never resent blindly

@@ -55,7 +55,7 @@ def _after_error(outcome: Outcome) -> dict:
     if isinstance(error, AnswerLost):
         status, reason = DeliveryStatus.UNKNOWN, Reason.ANSWER_UNKNOWN
         return {"status": status, "reason": reason, "last_code": error.code}
-    next_at = None if error.kind == ErrorKind.PERMANENT else _next_try(row, error)
+    next_at = None if error.kind == ErrorKind.PERMANENT else next_try(row, error)
     if next_at is None:
         return {"status": DeliveryStatus.FAILED, "reason": _why(error), "last_code": error.code}
     return {
@@ -74,8 +74,11 @@ def _why(error: ChannelError) -> Reason:
     return Reason.CHANNEL_OFF if is_setup else Reason.PROVIDER_ERROR
 
 
-def _next_try(row: Delivery, error: ChannelError) -> datetime | None:
-    """Full jitter: anywhere up to 5 s x 2^n, 15 min at most, never past the time to act."""
+def next_try(row: Delivery, error: ChannelError) -> datetime | None:
+    """Return when to try again, or None to give up. Aware, UTC.
+
+    Full jitter: anywhere up to 5 s x 2^n, 15 min at most, never past the time to act.
+    """
     longest = min(LONGEST_BACKOFF, BACKOFF * 2**row.attempts)
     wait = error.retry_after or longest * random.random()
     at = clock.now() + wait

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Count, Q, QuerySet
 
 from notifications import clock
 from notifications.delivery.statuses import Report, audit_status, move
@@ -15,20 +16,31 @@ from notifications.enums import (
 )
 from notifications.models import Delivery
 
+BATCH = 500  # rows a run; the next run takes the rest
 REPEAT_AFTER = timedelta(minutes=10)  # an e-mail or push whose answer was lost
 
 
 def recover(*, report: Report) -> None:
     """Settle expired leases as unknown, and repeat once what may be repeated."""
-    for row in Delivery.objects.filter(
+    lost = Delivery.objects.filter(
         status=DeliveryStatus.SENDING, lease_until__lt=clock.real_now()
-    ).select_related("notification"):
+    ).select_related("notification")
+    for row in lost.order_by("lease_until")[:BATCH]:
         _settle_lost_lease(row, report)
-    waited = clock.now() - REPEAT_AFTER
-    for row in Delivery.objects.filter(
-        status=DeliveryStatus.UNKNOWN, status_at__lt=waited
-    ).select_related("notification"):
-        _repeat(row, report)
+    for row in _repeatable().order_by("status_at")[:BATCH]:
+        move(row, DeliveryStatus.PLANNED, reason=Reason.NONE, due_at=clock.now())
+
+
+def _repeatable() -> QuerySet[Delivery]:
+    """Return what a second copy of does no harm, still in time, and lost only once."""
+    channels = [cls.key for cls in PatientNotificationChannel.classes() if cls.may_repeat]
+    lost = Count("tries", filter=Q(tries__result=AttemptResult.ANSWER_LOST))
+    waiting = Delivery.objects.filter(
+        status=DeliveryStatus.UNKNOWN,
+        status_at__lt=clock.now() - REPEAT_AFTER,
+        channel__in=channels,
+    )
+    return waiting.exclude(expires_at__lte=clock.now()).annotate(lost=lost).filter(lost=1)
 
 
 @transaction.atomic
@@ -40,14 +52,6 @@ def _settle_lost_lease(row: Delivery, report: Report) -> None:
         )
         audit_status(row)
         report.add(DeliveryStatus.UNKNOWN)
-
-
-@transaction.atomic
-def _repeat(row: Delivery, report: Report) -> None:
-    channel = PatientNotificationChannel.get(row.channel)
-    lost_before = row.tries.filter(result=AttemptResult.ANSWER_LOST).count()
-    if getattr(channel, "may_repeat", False) and lost_before == 1:
-        move(row, DeliveryStatus.PLANNED, reason=Reason.NONE, due_at=clock.now())
 
 
 @transaction.atomic
