@@ -1,0 +1,9 @@
+"""The engine's tables for staff: found, read, and acted on through the services. No bodies (H-02).
+
+What was sent, decided or agreed is read-only for everybody, superusers too: no admin class here
+saves a row itself.
+"""
+
+from notifications.admin import addresses, deliveries, inboxes, trail
+
+__all__ = ["addresses", "deliveries", "inboxes", "trail"]

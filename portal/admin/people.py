@@ -1,0 +1,193 @@
+"""Patients, guardians and staff. Nobody is deleted: an account is switched off."""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from notifications import contacts
+from notifications.enums import ContactKind
+from notifications.types import Refused
+from portal.models import ExternalId, Guardianship, RecallSchedule, User
+
+RIGHTS = ("is_staff", "is_superuser", "groups")
+
+
+class Person(forms.ModelForm):
+    """The date of birth is sealed as text: staff type and read a date."""
+
+    date_of_birth = forms.DateField(label=_("date of birth"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.date_of_birth:
+            self.initial["date_of_birth"] = self.instance.born_on
+
+    def clean_date_of_birth(self) -> str | None:
+        born = self.cleaned_data["date_of_birth"]
+        return born.isoformat() if born else None
+
+    def clean_username(self) -> str:
+        """Sign-in e-mails are the same in whatever case, so that nobody has two."""
+        typed = self.cleaned_data["username"].strip()
+        others = User.objects.exclude(pk=self.instance.pk).filter(username__iexact=typed)
+        if others.exists():
+            raise forms.ValidationError(_("Somebody signs in with this e-mail already."))
+        return typed
+
+
+class PersonChange(Person, UserChangeForm):
+    class Meta(UserChangeForm.Meta):
+        model = User
+        fields = ("username", "password", "first_name", "last_name", "date_of_birth", *RIGHTS)
+
+
+class PersonCreation(Person, AdminUserCreationForm):
+    class Meta(AdminUserCreationForm.Meta):
+        model = User
+        fields = ("username", "first_name", "last_name", "date_of_birth")
+
+
+@admin.register(User)
+class PortalUserAdmin(UserAdmin):
+    form, add_form = PersonChange, PersonCreation
+    list_display = ("display_name", "username", "home_location", "is_active", "is_staff")
+    list_filter = ("is_active", "is_staff", "home_location", "language")
+    list_select_related = ("home_location",)
+    ordering = ("last_name", "first_name")
+    search_fields = ("first_name", "last_name", "=username")
+    search_help_text = _("A name, or a phone number or e-mail address typed whole")
+    autocomplete_fields = ("home_location", "groups")
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "date_of_birth")}),
+        (_("Messages"), {"fields": ("language", "zone", "home_location")}),
+        (_("Account"), {"fields": ("is_active", *RIGHTS, "last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("username", "usable_password", "password1", "password2")
+                + ("first_name", "last_name", "date_of_birth", "language", "home_location"),
+            },
+        ),
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple:
+        """Only who has every right may give any."""
+        rights = () if request.user.is_superuser else RIGHTS
+        return (*super().get_readonly_fields(request, obj), *rights)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody changes the account of somebody with more rights than they have."""
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return super().has_change_permission(request, obj) and not is_above
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        kind = ContactKind.EMAIL if "@" in term else ContactKind.PHONE
+        found, has_duplicates = super().get_search_results(request, queryset, term)
+        with suppress(Refused):  # what is no whole address can be a name
+            reached = contacts.find(kind=kind, value=term).values("patient_id")
+            return queryset.filter(Q(pk__in=reached) | Q(username__iexact=term)), False
+        return found, has_duplicates
+
+    def patient_id_of(self, obj: User) -> UUID:
+        return obj.pk
+
+
+class Rights(GroupAdmin):
+    filter_horizontal = ()
+    autocomplete_fields = ("permissions",)
+
+
+admin.site.unregister(Group)
+admin.site.register(Group, Rights)
+
+
+@admin.register(Permission)
+class PermissionAdmin(admin.ModelAdmin):
+    """Only to be chosen from: what may be done is decided in code."""
+
+    list_display = ("name", "content_type", "codename")
+    list_select_related = ("content_type",)
+    search_fields = ("name", "codename")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Guardianship)
+class GuardianshipAdmin(admin.ModelAdmin):
+    autocomplete_fields = ("guardian", "patient")
+    list_display = ("patient_name", "relation", "guardian_name", "started_at", "ended_at")
+    list_filter = ("relation", ("ended_at", admin.EmptyFieldListFilter))
+    list_select_related = ("patient", "guardian")
+    search_fields = (
+        "patient__first_name",
+        "patient__last_name",
+        "guardian__first_name",
+        "guardian__last_name",
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False  # it is ended, by its date
+
+    @admin.display(description=_("patient"))
+    def patient_name(self, row: Guardianship) -> str:
+        return row.patient.display_name
+
+    @admin.display(description=_("guardian"))
+    def guardian_name(self, row: Guardianship) -> str:
+        return row.guardian.display_name
+
+
+@admin.register(RecallSchedule)
+class RecallScheduleAdmin(admin.ModelAdmin):
+    autocomplete_fields = ("patient",)
+    list_display = ("due_on", "patient_name", "kind", "months", "last_visit_on", "paused_until")
+    list_filter = ("kind", "due_on")
+    list_select_related = ("patient",)
+    search_fields = ("patient__first_name", "patient__last_name")
+
+    @admin.display(description=_("patient"))
+    def patient_name(self, row: RecallSchedule) -> str:
+        return row.patient.display_name
+
+
+@admin.register(ExternalId)
+class ExternalIdAdmin(admin.ModelAdmin):
+    list_display = ("source", "resource", "external_id", "object_id", "imported_at")
+    list_filter = ("source", "resource")
+    search_fields = ("=external_id", "=object_id")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
