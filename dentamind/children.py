@@ -41,7 +41,8 @@ class Filter:
         if self.in_traceback:
             self.in_traceback = BETWEEN.match(line) is not None
             return not self.in_traceback
-        return LOUD.search(line) is not None
+        # Our own question about readiness, answered "not yet", is no news.
+        return LOUD.search(line) is not None and "Service Unavailable: /readyz" not in line
 
 
 class Child:

@@ -241,7 +241,8 @@ def test_killed_supervisor_leaves_no_orphans(scene):
 
 
 def test_of_a_traceback_only_the_error_is_shown():
-    lines = ["ready", "WARNING slow", "Traceback (most recent call last):", "  File x", ""]
+    lines = ["ready", "WARNING slow", "ERROR django.request Service Unavailable: /readyz"]
+    lines += ["Traceback (most recent call last):", "  File x", ""]
     lines += ["During handling of the above", "    deeper", "ValueError: no", "next"]
     shown = children.Filter()
     assert [line for line in lines if shown.lets_through(line=line)] == [
