@@ -4,9 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 
 from notifications import health, outbox_views
+from notifications.api import problems
 from notifications.api import urls as api
 from portal import urls as portal
 
+handler500 = problems.server_error
 urlpatterns = [
     path("", include(health.urlpatterns)),
     path("admin/", admin.site.urls),

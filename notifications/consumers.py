@@ -138,8 +138,7 @@ class LiveLine(AsyncWebsocketConsumer):
     async def stop_following(self) -> None:
         if self.task is not None:
             self.task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.task
+            await asyncio.gather(self.task, return_exceptions=True)
 
 
 websocket_urlpatterns = [

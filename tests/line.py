@@ -9,7 +9,7 @@ from django.conf import settings
 
 from dentamind.asgi import application
 
-SOON = 5  # seconds in which a frame must come
+SOON = 20  # seconds in which a frame must come, on however busy a machine
 QUIET = 0.4  # seconds in which none may come: several polls
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from notifications.api.urls import contract
 from notifications.models import AuditEvent
+from notifications.services import patient_notification_service
 from portal.models import Guardianship, User
 from tests.conftest import signed_in
 from tests.contract import HOME, assert_problem, post_json, put_json, send
@@ -271,6 +272,17 @@ def test_a_problem_says_what_it_is_about_without_any_id(ana, ana_client):
         "detail": "There is nothing at this address.",
         "instance": "/api/patient-notifications/:notification_id/read",
     }
+
+
+def test_our_own_fault_is_a_problem_too_and_says_nothing_more(ana, ana_client, monkeypatch, caplog):
+    def broken(**_options):
+        raise RuntimeError("it broke")
+
+    monkeypatch.setattr(patient_notification_service, "inbox", broken)
+    ana_client.raise_request_exception = False
+    body = assert_problem(ana_client.get(HOME), 500)
+    assert "it broke" not in str(body)
+    assert "it broke" in caplog.text
 
 
 def test_every_route_of_the_contract_is_in_these_tests():

@@ -11,7 +11,7 @@ from django.db import connection
 from notifications.models import InboxEvent
 from notifications.services import patient_notification_service as service
 from tests.contract import HOME, send
-from tests.line import in_database, live, play, socket
+from tests.line import SOON, in_database, live, play, socket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,7 +90,7 @@ def test_events_only_carry_no_text_and_at_most_200_bytes(ana, ana_client):
         async with live(ana_client, ana.pk, query="events=only") as line:
             made = await in_database(send)(ana, priority="urgent")
             await change("mark_read", made)
-            return [await line.receive_from(timeout=5) for _ in range(2)]
+            return [await line.receive_from(timeout=SOON) for _ in range(2)]
 
     frames = play(scenario)
     assert [json.loads(frame) for frame in frames] == [

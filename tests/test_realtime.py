@@ -1,6 +1,7 @@
 """The inbox's log and its doorbell: numbered in order, rung once, and never the truth itself."""
 
 import asyncio
+import itertools
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from notifications.models import InboxEvent, InboxState
 from notifications.realtime import listening
 from notifications.realtime.listening import RecentEvents
 from tests.contract import send
-from tests.line import in_database, play
+from tests.line import in_database, live, play
 
 CREATED, READ = InboxEventKind.CREATED, InboxEventKind.READ
 
@@ -264,6 +265,30 @@ def test_r14_a_message_the_bus_dropped_is_noticed_by_the_slow_poll(ana, bus, mon
             assert await rings(hers)
 
     play(scenario)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_r14_with_half_the_doorbells_dropped_all_arrives_once_and_in_order(
+    ana, ana_client, bus, monkeypatch
+):
+    monkeypatch.setattr(listening, "BESIDE_REDIS", 0.2)
+    ring, rung = bus.group_send, itertools.count()
+
+    async def ring_every_second_time(group, message):
+        if next(rung) % 2:
+            await ring(group, message)
+
+    bus.group_send = ring_every_second_time
+
+    async def scenario():
+        async with live(ana_client, ana.pk) as line:
+            for _ in range(40):
+                await in_database(send)(ana)
+            frames = await line.frames(40)
+            assert await line.stays_quiet()
+            return frames
+
+    assert [frame["seq"] for frame in play(scenario)] == list(range(1, 41))
 
 
 async def silently_dropped(group, message):

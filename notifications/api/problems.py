@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, SuspiciousOperation
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,11 +22,12 @@ from notifications.types import Refused
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 MEDIA_TYPE = "application/problem+json"
 SIGN_IN = "Sign in first: send the session cookie."
+OUR_FAULT = "This is our fault. It has been noted; please try again later."
 NOTHING = "There is nothing at this address."
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what a view raised into a problem document; None for our own faults, which are 500s."""
+    """Turn what a view raised into a problem document; None leaves our own faults to Django."""
     response = exception_handler(_as_api_error(error), context)
     if response is None:
         return None
@@ -36,6 +38,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
         audit.record_denied(actor=audit.actor_of(request.user), route=route_of(request))
     return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for our own fault, as Django's `handler500`: the API in its words, pages in theirs."""
+    if not request.path_info.startswith("/api/"):
+        return defaults.server_error(request)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    document = problem(status=status, detail=OUR_FAULT, instance=route_of(request))
+    headers = {"Cache-Control": "no-store"}
+    return JsonResponse(document, status=status, content_type=MEDIA_TYPE, headers=headers)
 
 
 def problem(*, status: HTTPStatus, detail: Any, instance: str) -> dict[str, Any]:
@@ -51,7 +63,7 @@ def problem(*, status: HTTPStatus, detail: Any, instance: str) -> dict[str, Any]
     return {**document, "errors": errors} if errors else document
 
 
-def route_of(request: Request) -> str:
+def route_of(request: Request | HttpRequest) -> str:
     """Return the route of a request, such as /api/patient-notifications/:notification_id/read."""
     return "/" + PARAMETER.sub(r":\1", request.resolver_match.route)
 
@@ -81,7 +93,7 @@ def _sentence(detail: Any) -> str:
     errors = _errors(detail)
     if errors:
         return " ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
-    return " ".join(str(text) for text in detail)
+    return detail if isinstance(detail, str) else " ".join(str(text) for text in detail)
 
 
 def _printable(field: str) -> str:
