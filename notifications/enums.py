@@ -230,6 +230,7 @@ class AuditAction(models.TextChoices):
     CONTACT = "contact", _("Address changed")
     INBOX = "inbox", _("Inbox changed")
     PLAN = "plan", _("Plan changed")
+    APPOINTMENT = "appointment", _("Visit changed")
     LOGIN = "login", _("Signed in")
     LOGIN_FAILED = "login_failed", _("Sign-in failed")
     DENIED = "denied", _("Refused")

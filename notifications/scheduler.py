@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from notifications import audit, clock, delivery, inbox
+from notifications import audit, clock, delivery, inbox, realtime
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.models import Heartbeat, ScheduledNotification
 from notifications.services import patient_notification_service
@@ -83,13 +83,15 @@ class NotificationSchedulerService:
     ) -> int:
         """Cancel what is planned about a subject, and what has not left; return how many plans.
 
-        With `rules`, only the plans of these rules end, and what has been made goes on.
+        What the patient already has about it becomes "no longer current". With `rules`, only the
+        plans of these rules end, and what has been made goes on.
         """
         open_plans = ScheduledNotification.objects.filter(
             subject=subject, status=PlanStatus.PLANNED
         )
         if rules is None:
             delivery.cancel_open(subject=subject)
+            inbox.expire_about(subject=subject)
         else:
             open_plans = open_plans.filter(rule__in=rules)
         return open_plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
@@ -125,8 +127,12 @@ class NotificationSchedulerService:
 
 @transaction.atomic
 def _promote(*, limit: int, report: TickReport) -> int:
-    """Turn a batch of due plans into messages; return how many were looked at."""
-    rows = list(_due(limit))
+    """Turn a batch of due plans into messages; return how many were looked at.
+
+    Inboxes are locked before plans, in the order of ids, as everyone does who holds several; a
+    plan somebody else holds is left to them.
+    """
+    rows = _due(limit)
     payloads = {row.pk: payload_of(type_key=row.type, data=row.payload) for row in rows}
     gone = _irrelevant(list(payloads.values()))
     for row in rows:
@@ -136,14 +142,17 @@ def _promote(*, limit: int, report: TickReport) -> int:
     return len(rows)
 
 
-def _due(limit: int):
-    """In the order of patients, so that two schedulers lock inboxes in the same order."""
+def _due(limit: int) -> list[ScheduledNotification]:
+    """Return due plans, held for this transaction, in the order of patients."""
     due = ScheduledNotification.objects.filter(
         status=PlanStatus.PLANNED, due_at__lte=clock.now()
     ).order_by("due_at", "id")
+    first = list(due.values_list("pk", "patient_id")[:limit])
+    realtime.lock_all(patient_ids=[patient_id for _pk, patient_id in first])
+    rows = due.filter(pk__in=[pk for pk, _patient_id in first])
     if connection.features.has_select_for_update_skip_locked:
-        due = due.select_for_update(skip_locked=True)
-    return sorted(due[:limit], key=lambda row: (row.patient_id, row.due_at))
+        rows = rows.select_for_update(skip_locked=True)
+    return sorted(rows, key=lambda row: (row.patient_id, row.due_at))
 
 
 def _irrelevant(payloads: Sequence[NotificationPayload | None]) -> set[NotificationPayload]:

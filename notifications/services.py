@@ -42,13 +42,14 @@ class PatientNotificationService:
         key: str = "",
         priority: PatientNotificationPriority | str | None = None,
         actor_id: UUID | None = None,
+        actor: str = "",
         subject: str = "",
     ) -> PatientNotification:
         """Make a message and its deliveries in the caller's transaction, and return it.
 
         The same `key` for the same patient returns the row that is there. `subject` names what
-        it is about, such as `appointment:<id>`. Raises ValueError for an unknown type or
-        priority, Refused for an unknown patient.
+        it is about, such as `appointment:<id>`; `actor` is a job such as `system:import`.
+        Raises ValueError for an unknown type or priority, Refused for an unknown patient.
         """
         draft = creation.Draft(
             patient_id=patient_id,
@@ -56,7 +57,7 @@ class PatientNotificationService:
             key=key,
             priority=creation.priority_of(payload, priority),
             subject=subject,
-            actor=f"user:{actor_id}" if actor_id else "system:service",
+            actor=actor or (f"user:{actor_id}" if actor_id else "system:service"),
         )
         return creation.create([draft])[0]
 

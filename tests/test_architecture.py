@@ -42,7 +42,7 @@ CLINIC = ["models", "access", "notification_types", "services", "importers"]
 PAGES = ["views", "forms", "urls", "admin", "management", "middleware", "templatetags", "apps"]
 # Providers know enums and types; the outbox stands in for a carrier and keeps a table of its own.
 PROVIDERS_MAY_OPEN = {"enums", "types"}
-OUTBOX_MAY_OPEN = {"enums", "types", "crypto"}
+OUTBOX_MAY_OPEN = {"enums", "types", "crypto", "clock"}
 PORTAL_MAY_OPEN = {
     "services",
     "scheduler",
@@ -52,6 +52,7 @@ PORTAL_MAY_OPEN = {
     "types",
     "enums",
     "clock",  # the time for planning
+    "audit",  # who changed the book
     "crypto",  # the sealed columns of its own models
     "templatetags",  # the filters that write moments in words
 }

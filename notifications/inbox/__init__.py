@@ -18,7 +18,13 @@ from notifications.inbox.changes import (
     unreading,
 )
 from notifications.inbox.pages import LONGEST_PAGE, STATUSES, Page, page
-from notifications.inbox.upkeep import expire_due, forget_old_events, recount, wake_due
+from notifications.inbox.upkeep import (
+    expire_about,
+    expire_due,
+    forget_old_events,
+    recount,
+    wake_due,
+)
 
 __all__ = [
     "LONGEST_PAGE",
@@ -30,6 +36,7 @@ __all__ = [
     "archiving",
     "change",
     "dismissing",
+    "expire_about",
     "expire_due",
     "forget_old_events",
     "is_counted",

@@ -80,6 +80,11 @@ def expiring(row: PatientNotification, now: datetime) -> dict:
     return {} if row.expired_at else {"expired_at": now}
 
 
+def outdating(row: PatientNotification, now: datetime) -> dict:
+    """What it said is no longer so: no buttons, and no longer counted."""
+    return {} if row.expired_at else {"expired_at": now, "expires_at": now}
+
+
 def snoozing(until: datetime) -> Apply:
     """Return what hides a message until a moment (aware). It raises Refused for a useless one."""
 

@@ -8,26 +8,32 @@ from django.db.models import Count, F, Q
 
 from notifications import clock, realtime
 from notifications.enums import InboxEventKind
-from notifications.inbox.changes import Apply, change, expiring, waking
+from notifications.inbox.changes import Apply, change, expiring, outdating, waking
 from notifications.models import COUNTED, InboxEvent, InboxState, PatientNotification
 
 EVENTS_KEPT = timedelta(days=30)
 ACTOR = "system:tick"
+BATCH = 500
 
 
-def expire_due(*, limit: int = 500) -> int:
+def expire_due(*, limit: int = BATCH) -> int:
     """Settle unread messages whose time has passed as "no longer current"; return how many."""
     past = Q(expires_at__lte=clock.now(), expired_at=None, read_at=None)
     return _each(past, event=InboxEventKind.EXPIRED, apply=expiring, limit=limit)
 
 
-def wake_due(*, limit: int = 500) -> int:
+def expire_about(*, subject: str) -> int:
+    """Settle every message about a subject as "no longer current": what it says has changed."""
+    return _each(Q(subject=subject, expired_at=None), event=InboxEventKind.EXPIRED, apply=outdating)
+
+
+def wake_due(*, limit: int = BATCH) -> int:
     """Bring back, unread, what was snoozed until now; return how many."""
     due = Q(snoozed_until__lte=clock.now())
     return _each(due, event=InboxEventKind.WOKEN, apply=waking, limit=limit)
 
 
-def _each(condition: Q, *, event: InboxEventKind, apply: Apply, limit: int) -> int:
+def _each(condition: Q, *, event: InboxEventKind, apply: Apply, limit: int = BATCH) -> int:
     rows = PatientNotification.objects.filter(condition).values_list("patient_id", "pk")
     found = list(rows.order_by("pk")[:limit])
     for patient_id, pk in found:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import models
-from django.utils import timezone
 
+from notifications import clock
 from notifications.crypto import MasterSealedField, new_id
 from notifications.types import Envelope, SendResult
 
@@ -19,7 +19,7 @@ class OutboxMessage(models.Model):
     delivery_id = models.CharField(max_length=64, blank=True)
     to = MasterSealedField()
     content = MasterSealedField()  # subject, text, html, headers
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         app_label = "notifications"

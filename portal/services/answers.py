@@ -10,7 +10,6 @@ from notifications.types import Refused
 from portal.models import Appointment
 from portal.notification_types._visit import EXAMPLE_VISIT
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
-from portal.services.news import user_of
 from portal.services.visits import confirm
 
 
@@ -33,7 +32,7 @@ def answer(*, patient_id: UUID, notification_id: UUID, action: str, actor: str):
         patient_id=patient_id,
         notification_id=notification_id,
         action=action,
-        actor_id=user_of(actor),
+        actor_id=_user_of(actor),
     )
 
 
@@ -48,3 +47,9 @@ def _confirm_visit(payload: AppointmentReminderPayload, *, patient_id: UUID, act
     if not payload.describes(visit):
         raise Refused(_("This visit has changed. Please read the newer message."), field="action")
     confirm(appointment_id=visit.pk, actor=actor)
+
+
+def _user_of(actor: str) -> UUID | None:
+    """Return the id in `user:<uuid>`, None for a job: the engine names people by their id."""
+    kind, _sep, name = actor.partition(":")
+    return UUID(name) if kind == "user" else None

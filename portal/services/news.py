@@ -79,15 +79,9 @@ def _tell(
         payload=payload_class(**visit_fields(visit), **more),
         key=f"{what}:{visit.pk}:{visit.revision}",
         priority=priority,
-        actor_id=user_of(actor),
+        actor=actor,
         subject=visit.subject,
     )
-
-
-def user_of(actor: str) -> UUID | None:
-    """Return the id in `user:<uuid>`, None for a job: the engine names people by their id."""
-    kind, _sep, name = actor.partition(":")
-    return UUID(name) if kind == "user" else None
 
 
 def _priority(*starts: datetime) -> PatientNotificationPriority | None:

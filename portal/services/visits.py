@@ -8,8 +8,8 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from notifications import clock
-from notifications.enums import Reason
+from notifications import audit, clock
+from notifications.enums import AuditAction, Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
@@ -47,6 +47,7 @@ def book(
         notes=notes or None,
         created_at=clock.now(),
     )
+    _note(visit, change="booked", actor=actor)
     plan_reminders(visit, with_overdue=not announce)
     if announce:
         tell_booked(visit, actor=actor)
@@ -82,6 +83,7 @@ def reschedule(
         visit.save(update_fields=["ends_at"])
         return visit
     _start_anew(visit, announce=announce)
+    _note(visit, change="moved", actor=actor)
     if announce and before.is_upcoming:
         tell_moved(visit, before=before, actor=actor)
     elif announce:
@@ -97,7 +99,7 @@ def cancel(*, appointment_id: UUID, actor: str, announce: bool = True) -> Appoin
         return visit
     if not visit.is_upcoming:
         raise Refused(_("This visit is over and cannot be cancelled."), field="status")
-    _settle(visit, status=Status.CANCELLED, reason=Reason.CANCELLED)
+    _settle(visit, status=Status.CANCELLED, reason=Reason.CANCELLED, actor=actor)
     if announce:
         tell_cancelled(visit, actor=actor)
     return visit
@@ -115,6 +117,7 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
         raise Refused(_("This visit has already begun."), field="starts_at")
     visit.status, visit.confirmed_at = Status.CONFIRMED, clock.now()
     visit.save(update_fields=["status", "confirmed_at"])
+    _note(visit, change="confirmed", actor=actor)
     stop_asking(visit)
     return visit
 
@@ -125,7 +128,7 @@ def complete(*, appointment_id: UUID, actor: str) -> Appointment:
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
     if visit.status != Status.COMPLETED:
-        _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED)
+        _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED, actor=actor)
     return visit
 
 
@@ -137,7 +140,7 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
     if visit.starts_at > clock.now():
         raise Refused(_("This visit has not begun yet."), field="starts_at")
     if visit.status != Status.MISSED:
-        _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED)
+        _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
     return visit
 
 
@@ -170,10 +173,23 @@ def _require_not_cancelled(visit: Appointment) -> None:
         raise Refused(_("This visit was cancelled."), field="status")
 
 
-def _settle(visit: Appointment, *, status: Status, reason: Reason) -> None:
+def _note(visit: Appointment, *, change: str, actor: str) -> None:
+    """Write who changed the book, in the same transaction."""
+    audit.record(
+        action=AuditAction.APPOINTMENT,
+        actor=actor,
+        patient_id=visit.patient_id,
+        obj=visit,
+        change=change,
+        revision=visit.revision,
+    )
+
+
+def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -> None:
     """Give the visit a new status and take back what was planned for it."""
     visit.status = status
     visit.save(update_fields=["status"])
+    _note(visit, change=str(status), actor=actor)
     notification_scheduler_service.cancel(subject=visit.subject, reason=reason)
 
 

@@ -164,7 +164,7 @@ def sends(patient: User, payload: NotificationPayload, *, key: str = "") -> Act:
 
     def act() -> Any:
         return patient_notification_service.create_notification(
-            patient_id=patient.pk, payload=payload, key=key
+            patient_id=patient.pk, payload=payload, key=key, actor=ACTOR
         )
 
     return act
