@@ -276,7 +276,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "twilio.http_client": {"level": "WARNING"},  # at INFO it writes phone numbers
-        "django_q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "daphne.http_protocol": {"level": "WARNING"},
         "axes": {"level": "ERROR"},  # at WARNING it writes sign-in addresses
     },
