@@ -1,6 +1,7 @@
 """The people of the tests: Ana and Ben are patients who must never see each other's messages."""
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from notifications import clock, consent, contacts
@@ -11,6 +12,14 @@ from portal.models import Location, Practice, Provider, User
 from tests.engine import NOON, NotePayload, Told, ToldMail
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, tmp_path_factory):
+    """Keep SQLite in a file, as a practice does: in memory, connections lock each other out."""
+    if connection.vendor == "sqlite":
+        place = tmp_path_factory.mktemp("database")
+        connection.settings_dict["TEST"]["NAME"] = str(place / "tests.sqlite3")
 
 
 @pytest.fixture(autouse=True)
