@@ -2,8 +2,8 @@
 
 import pytest
 
-from notifications import clock
-from notifications.models import PatientNotification, ScheduledNotification
+from notifications import audit, clock
+from notifications.models import AuditEvent, PatientNotification, ScheduledNotification
 from notifications.types import Refused
 from portal import services
 from portal.importers import check, run
@@ -355,6 +355,27 @@ def test_a_refusal_in_the_middle_leaves_that_visit_alone_and_is_tried_again(brin
     bring_in(*news)
     assert visit_called("N1").status == Appointment.Status.CONFIRMED
     assert told(patient_called("P1")) == ["appointment_confirmed"]
+
+
+# -- what is kept of it --------------------------------------------------------------------------
+
+
+def test_the_audit_trail_says_what_came_from_a_file(bring_in):
+    bring_in(row(ANA), row(BEN, appointment_id="A2", starts_at="2020-01-07 09:30"))
+    bring_in(row(ANA | {"patient_last_name": "Sample"}))
+    ana, ben = patient_called("P1"), patient_called("P2")
+    rows = AuditEvent.objects.filter(action="imported").order_by("at", "id")
+    about = [(each.patient_id, each.object_type, each.details.get("change")) for each in rows]
+    assert about == [
+        (ana.pk, "user", "created"),
+        (ben.pk, "user", "created"),
+        (ben.pk, "appointment", "recorded"),
+        (None, "", None),
+        (ana.pk, "user", "updated"),
+        (None, "", None),
+    ]
+    assert rows.last().details == {"source": SOURCE, "people_updated": 1, "visits_unchanged": 1}
+    assert audit.verify() == []
 
 
 # -- how much work it is -------------------------------------------------------------------------

@@ -25,11 +25,11 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("source", ["", "My System", "UPPER", "x" * 65, "../x"])
+@pytest.mark.parametrize("source", ["", "My System", "UPPER", "x" * 65, "../x", "2125550142"])
 def test_a_source_that_could_not_be_kept_the_same_is_refused(tmp_path, source):
     outcome = run_import(csv_of(row(ANA)), folder=tmp_path, source=source)
     assert outcome.code == 1
-    assert outcome.err.startswith("--source takes up to 64 lower-case letters")
+    assert outcome.err.startswith("--source is a letter and up to 63 lower-case letters")
 
 
 @pytest.mark.django_db

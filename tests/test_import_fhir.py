@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.http import Http404
 
 from notifications import clock, contacts
 from notifications.models import PatientNotification, ScheduledNotification
@@ -355,10 +356,18 @@ def test_the_mother_of_an_adult_gets_no_access(bring_in):
 
 
 @pytest.mark.parametrize("ended", [{"active": False}, {"period": {"end": "2026-01-01"}}])
-def test_a_guardian_whose_time_is_over_loses_access(bring_in, ended):
+def test_a_guardian_whose_time_is_over_loses_access_and_is_written_to_no_more(bring_in, ended):
     bring_in(leo(), relative())
-    bring_in(leo(), relative(**ended))
+    contacts.mark_verified(contact_id=addresses_of_leo()[0].pk, actor="system:test")
+    bring_in(leo(), without("telecom", relative(**ended)))
     assert Guardianship.objects.get().ended_at == NOW
+    with pytest.raises(Http404):
+        patient_for(user=User.objects.get(first_name="Eva"), patient_id=patient_called("leo").pk)
+    assert addresses_of_leo() == []
+
+
+def addresses_of_leo():
+    return contacts.of_patient(patient_id=patient_called("leo").pk)
 
 
 def test_a_guardian_of_somebody_in_no_file_is_left_out(bring_in):

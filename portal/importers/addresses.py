@@ -1,11 +1,12 @@
 """Addresses of an import: unverified and without consent unless the file says otherwise."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from notifications import consent, contacts
 from notifications.enums import Purpose
 from portal.importers.known import Known
-from portal.importers.records import ContactRecord
+from portal.importers.records import ContactRecord, Key
 
 ACTOR = "system:import"
 
@@ -32,6 +33,14 @@ def write_contact(*, patient_id: UUID, record: ContactRecord, known: Known) -> N
     if record.consent is not None:
         _record_consent(contact, record)
     known.remember(record.slot, object_id=contact.pk, digest=record.digest)
+
+
+def drop_contacts(*, patient_id: UUID, slots: Iterable[Key], known: Known) -> None:
+    """Stop using addresses that no longer reach the patient, verified or not."""
+    wanted = {known.id_of(slot) for slot in slots}
+    for contact in contacts.of_patient(patient_id=patient_id):
+        if contact.pk in wanted:
+            contacts.remove(patient_id=patient_id, contact_id=contact.pk, actor=ACTOR)
 
 
 def _retire(*, patient_id: UUID, contact_id: UUID) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from notifications import clock
 from portal.importers import csv, fhir, people, places, visits
 from portal.importers.decisions import Decision, Situation, Step
+from portal.importers.household import Household, look_at_people
 from portal.importers.known import Known, is_first, zones_of_source
 from portal.importers.records import Batch, Ground, Key
 from portal.importers.report import Report
 from portal.models import Location
 
 FORMATS = {"csv": csv.read, "fhir": fhir.read}
-SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+SOURCE = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 NO_PLACE = "is empty, and the practice has no single location to take instead"
 STUB = "a patient known by a reference alone: kept without an address until a file describes them"
 
@@ -31,7 +32,7 @@ class Checked:
     source: str
     batch: Batch
     setting: visits.Setting
-    household: people.Household
+    household: Household
     report: Report
     risky: Counter[str]
 
@@ -45,7 +46,7 @@ def check(*, source: str, data: bytes, format: str) -> Checked:
     batch = FORMATS[format](data, ground=_ground(source))
     known = Known.load(source=source, keys=_keys_of(batch))
     setting = _settle_places(batch=batch, known=known, source=source)
-    household = people.look_at_people(batch=batch, known=known)
+    household = look_at_people(batch=batch, known=known)
     decided = visits.decide_all(batch.visits.values(), setting=setting, known=known)
     for situation, decision in decided:
         if decision.note:
@@ -76,7 +77,7 @@ def _keys_of(batch: Batch) -> list[Key]:
 def _settle_places(*, batch: Batch, known: Known, source: str) -> visits.Setting:
     """Say where visits are that name no place, and refuse those for which nothing says it."""
     places.note_zones(batch=batch, known=known)
-    if places.the_practice()._state.adding:
+    if not places.is_set_up():
         batch.note("practice", places.NEW_PRACTICE)
     elsewhere = places.only_location(batch=batch)
     for visit in [visit for visit in batch.visits.values() if visit.location is None]:

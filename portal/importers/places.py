@@ -15,15 +15,20 @@ NO_ZONE = "the file gives a location no time zone: the practice's zone is taken"
 OTHER_ZONE = "the zone of a known location differs: change it in the admin, it moves reminders"
 
 
+def is_set_up() -> bool:
+    """Return whether there is a practice yet."""
+    return Practice.objects.exists()
+
+
 def the_practice() -> Practice:
-    """Return the practice, not yet saved when there is none."""
+    """Return the practice, or one that is not saved yet."""
     return Practice.objects.first() or Practice(name=PRACTICE_NAME)
 
 
 def write_places(*, batch: Batch, known: Known) -> None:
     """Create or rename the places and providers of a file, in the caller's transaction."""
     practice = the_practice()
-    if practice._state.adding:
+    if not is_set_up():
         practice.save()
     for location in batch.locations.values():
         _write_location(location, known=known, practice=practice)

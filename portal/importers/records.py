@@ -157,6 +157,13 @@ class TieRecord:
         return ("Guardianship", fingerprint(self.guardian, self.patient))
 
     @property
+    def address_slots(self) -> set[Key]:
+        """Return where the source may hold the guardian's addresses, in this file or before."""
+        resource, own_id = self.guardian
+        usual = {(f"{resource}.{kind.value}", own_id) for kind in ContactKind}
+        return {contact.slot for contact in self.contacts} | usual
+
+    @property
     def digest(self) -> str:
         addresses = [contact.digest for contact in self.contacts]
         return fingerprint(self.relation, self.has_ended, addresses)

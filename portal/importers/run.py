@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from notifications import audit
 from notifications.crypto import keys_loaded
+from notifications.enums import AuditAction
 from portal.importers import people, places, visits
+from portal.importers.addresses import ACTOR
 from portal.importers.check import Checked
 from portal.importers.known import Known, batched, finish, hold_source
 from portal.importers.records import Key, PersonRecord, TieRecord, VisitRecord
@@ -30,8 +33,7 @@ def write(checked: Checked, *, on_progress: Callable[[int], None] = lambda count
     for some in batched(_in_order(checked), CHUNK):
         writer.write_chunk(some)
         on_progress(len(some))
-    finish(source=checked.source)
-    writer.report.is_written = True
+    writer.close()
     return writer.report
 
 
@@ -90,6 +92,16 @@ class _Writer:
         self.report.visits += written.steps
         self.report.plans += written.plans
 
+    @transaction.atomic
+    def close(self) -> None:
+        """Note that the file is whole, for the next import and for the audit trail."""
+        finish(source=self.checked.source)
+        counts = {f"people_{name}": count for name, count in self.report.people.items()}
+        counts |= {f"visits_{name}": count for name, count in self.report.visits.items()}
+        source = self.checked.source
+        audit.record(action=AuditAction.IMPORTED, actor=ACTOR, source=source, **counts)
+        self.report.is_written = True
+
     def _visits_of(self, some: Sequence[PersonRecord]) -> list[VisitRecord]:
         return [visit for person in some for visit in self._visits.get(person.key, ())]
 
@@ -102,7 +114,8 @@ class _Writer:
 
     def _keys_of(self, some: Sequence[PersonRecord]) -> list[Key]:
         ties = self._ties_of(some)
-        addresses = [each.slot for holder in [*some, *ties] for each in holder.contacts]
+        addresses = [contact.slot for person in some for contact in person.contacts]
+        addresses += [slot for tie in ties for slot in tie.address_slots]
         names = [key for tie in ties for key in (tie.guardian, tie.patient, tie.slot)]
         own = [person.key for person in some] + [visit.key for visit in self._visits_of(some)]
         return [*own, *addresses, *names, *self._place_keys()]

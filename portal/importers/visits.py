@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from notifications import clock
-from notifications.enums import PlanStatus
+from notifications import audit, clock
+from notifications.enums import AuditAction, PlanStatus
 from notifications.types import Refused
+from portal.importers.addresses import ACTOR
 from portal.importers.decisions import Decision, Situation, Step, decide
 from portal.importers.known import Known, batched
 from portal.importers.places import TEAM
@@ -97,6 +98,8 @@ def write_visits(
             digest = situation.record.digest
             known.remember(situation.record.key, object_id=visit.pk, digest=digest)
     Appointment.objects.bulk_create(past)
+    rows = [(visit.patient_id, visit) for visit in past]
+    audit.record_many(action=AuditAction.IMPORTED, actor=ACTOR, rows=rows, change="recorded")
     return Written(steps=counts, plans=_plans_of(planned))
 
 

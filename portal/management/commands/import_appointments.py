@@ -42,7 +42,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path, source = options["file"], options["source"]
         if not SOURCE.fullmatch(source):
-            raise CommandError("--source takes up to 64 lower-case letters, digits, . - and _")
+            raise CommandError(
+                "--source is a letter and up to 63 lower-case letters, digits, . - and _"
+            )
         data = self._read(path)
         try:
             checked = check(source=source, data=data, format=options["format"] or _format_of(data))
