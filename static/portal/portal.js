@@ -9,11 +9,6 @@
    random 0.5 to 60 s, asks `sync` once a minute after three failures, and rests while hidden. */
 "use strict";
 
-// A page without this look (an error page, the staff's) cuts the fade short: nothing is wrong.
-addEventListener("pageswap", ({ viewTransition }) => {
-  for (const stage of ["ready", "finished"]) viewTransition?.[stage].catch(() => {});
-});
-
 const $ = (selector, within = document) => within.querySelector(selector);
 const words = $("#words")?.dataset ?? {};
 const baseTitle = document.title;
@@ -122,7 +117,7 @@ function usePatientNotifications(center) {
     showCount();
     announce(news);
     const pill = $("#pill");
-    if (pill && !$("#list li")) fill(pill); // nothing there that could move
+    if (pill && !$("#list li")) fill(pill, true); // nothing there that could move
   }
 
   function announce(news) { // how many, never what; at most once in 10 s, in the tab being read
@@ -204,9 +199,9 @@ function usePatientNotifications(center) {
 
 let filling = false;
 
-function fill(pill) {
-  filling = true;
-  htmx.trigger(pill, "click");
+function fill(pill, quietly) { // asked for by what stays: the pill itself may be drawn anew
+  filling = quietly;
+  htmx.ajax("GET", pill.dataset.newer, { source: "#pill-bar", target: "#list", swap: "afterbegin" });
 }
 
 function joinDays() { // what came in brings its own day headings: two of a day become one
@@ -325,6 +320,7 @@ document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll("details.menu[open]"))
     if (!menu.contains(target)) menu.open = false;
   if (target.closest("[data-print]")) print();
+  if (target.closest("#pill")) fill(target.closest("#pill"), false);
   const finder = target.closest("[data-zone]");
   if (finder) takeZone($(`#${finder.dataset.zone}`));
 });
