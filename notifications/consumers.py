@@ -127,10 +127,13 @@ class LiveLine(AsyncWebsocketConsumer):
         return too_many
 
     async def hang_up(self, *, code: Close) -> None:
-        """Close once; what still arrives afterwards is of no interest."""
-        if not self.is_over:
-            self.is_over = True
-            await self.close(code=int(code))  # the server takes a plain int and no other
+        """Close once and tell nothing more; the server takes a plain int as the code."""
+        if self.is_over:
+            return
+        self.is_over = True
+        if self.task is not asyncio.current_task():
+            await self.stop_following()
+        await self.close(code=int(code))
 
     async def disconnect(self, code: int) -> None:
         await self.stop_following()

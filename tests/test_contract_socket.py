@@ -346,7 +346,7 @@ def test_s04_a_client_that_talks_without_end_is_hung_up_on(ana, ana_client):
                 await line.send_to(text_data="hello")
             return await line.closed_with()
 
-    assert play(scenario) == 1008
+    assert play(scenario) == 4429
 
 
 @pytest.mark.parametrize("data", [{"text_data": "x" * 65_537}, {"bytes_data": b"x" * 65_537}])
@@ -356,4 +356,20 @@ def test_s04_a_message_above_64_kib_is_hung_up_on(ana, ana_client, data):
             await line.send_to(**data)
             return await line.closed_with()
 
-    assert play(scenario) == 1009
+    assert play(scenario) == 4413
+
+
+def test_when_reading_fails_the_line_closes_so_that_the_client_comes_back(
+    ana, ana_client, monkeypatch, caplog
+):
+    def broken(asks):
+        raise RuntimeError("no news today")
+
+    monkeypatch.setattr("notifications.api.newsroom.news_of", broken)
+
+    async def scenario():
+        async with live(ana_client, ana.pk) as line:
+            return await line.closed_with()
+
+    assert play(scenario) == 4500
+    assert "a live line broke" in caplog.text

@@ -16,14 +16,17 @@ ROUTE = "/patient-notifications/ws/:patient_id"
 
 
 class Close(IntEnum):
-    """Why the server hangs up. After a 44xx a client must not simply connect again."""
+    """Why the server hangs up. After a 44xx a client must not simply connect again.
+
+    The standard's own codes, such as 1011, are not an application's to send: daphne refuses them.
+    """
 
     BAD_REQUEST = 4400
     SIGNED_OUT = 4401
     NOT_YOURS = 4403
-    TOO_MUCH = 1008
-    TOO_LARGE = 1009
-    OUR_FAULT = 1011
+    TOO_LARGE = 4413
+    TOO_MUCH = 4429
+    OUR_FAULT = 4500
 
 
 class Refusal(Exception):
