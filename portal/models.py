@@ -1,6 +1,7 @@
 """The clinic: who is seen where, when, by whom, and who may act for whom."""
 
 from datetime import date
+from functools import cache
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -14,9 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from notifications.crypto import SealedField, SealedTextField, new_id
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
 def validate_zone(name: str) -> None:
     """Raise ValidationError unless `name` is an IANA zone such as America/New_York."""
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValidationError(_("%(name)s is not a time zone"), params={"name": name})
 
 
