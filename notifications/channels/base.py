@@ -24,6 +24,8 @@ class Channel(ABC):
     # True: a second copy replaces the first or does little harm, so a lost answer may be tried
     # again once after ten minutes. False: never again without proof, as for texts.
     may_repeat: ClassVar[bool] = False
+    # True: the codes that verify an address of this kind go this way. One channel for a kind.
+    carries_codes: ClassVar[bool] = False
 
     def is_configured(self) -> bool:
         """Return whether there is a carrier behind this channel."""
@@ -66,8 +68,8 @@ class Channel(ABC):
 
 
 def channel_of(kind: ContactKind) -> Channel:
-    """Return the channel that reaches addresses of a kind. Raises LookupError."""
+    """Return the channel that carries the codes of addresses of a kind. Raises LookupError."""
     for cls in PatientNotificationChannel.classes():
-        if cls.contact_kind == kind:
+        if cls.contact_kind == kind and cls.carries_codes:
             return cls()
-    raise LookupError(f"no channel reaches {kind}")
+    raise LookupError(f"no channel carries codes to {kind}")

@@ -20,6 +20,7 @@ class Email(Channel):
     ceiling = Level.L1
     parts = ("email_subject.txt", "email.txt", "email.html")
     may_repeat = True
+    carries_codes = True
 
     def is_configured(self) -> bool:
         return bool(settings.EMAIL_BACKEND)

@@ -19,6 +19,7 @@ class Push(Channel):
     contact_kind = ContactKind.PUSH
     parts = ("push.txt",)
     may_repeat = True
+    carries_codes = True
 
     def is_configured(self) -> bool:
         return bool(settings.NOTIFICATIONS_PUSH_PROVIDER)

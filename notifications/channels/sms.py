@@ -19,6 +19,7 @@ class Sms(Channel):
     contact_kind = ContactKind.PHONE
     ceiling = Level.L1
     parts = ("sms.txt",)
+    carries_codes = True
 
     def is_configured(self) -> bool:
         return bool(settings.NOTIFICATIONS_SMS_PROVIDER)
