@@ -18,7 +18,10 @@ from tests.rig.live import Site, live_site
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 # A server that is down, and an answer that refuses, are part of the stories told here.
-EXPECTED = re.compile(r"Failed to load resource|WebSocket connection to .* failed|htmx:(afterRequest|sendError)")
+EXPECTED = re.compile(
+    r"Failed to load resource|WebSocket connection to .* failed"
+    r"|htmx:(afterRequest|sendError)|Response Status Error"
+)
 numbers = itertools.count(1)
 
 
@@ -118,6 +121,8 @@ def visitor(browser: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
         viewport = {"width": width, "height": height}
         context = browser.new_context(viewport=viewport, locale="en-US", **options)
         context.set_default_timeout(10_000)
+        # Only DEBUG adds this script: it puts an error's page in the place of ours.
+        context.route("**/django-htmx.js", lambda route: route.abort())
         visitors.append(Visitor(context=context, site=site))
         return visitors[-1]
 

@@ -130,7 +130,9 @@ def test_five_tabs_hold_one_socket_and_agree_on_the_badge(visitor, desk, ana):
     desk.tell(patient_id=ana.id, texts=["One", "Two"])
     window = visitor()
     sockets = []
-    window.context.on("page", lambda page: page.on("websocket", lambda socket: sockets.append(socket)))
+    window.context.on(
+        "page", lambda page: page.on("websocket", lambda socket: sockets.append(socket))
+    )
     first = window.sign_in(ana, CENTRE)
     live(first)
     others = [window.page() for _ in range(4)]
