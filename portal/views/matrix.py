@@ -103,9 +103,7 @@ def _line(kind: Any, preference: preferences.TypePreference) -> Line:
         )
         for channel in in_order()
     ]
-    return Line(
-        type_key=kind.type_key, label=str(kind.label), category=kind.category, cells=cells
-    )
+    return Line(type_key=kind.type_key, label=str(kind.label), category=kind.category, cells=cells)
 
 
 def in_order() -> list[Any]:
