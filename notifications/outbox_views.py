@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from uuid import UUID
 
 from csp.constants import SELF, UNSAFE_INLINE
-from csp.decorators import csp_update
+from csp.decorators import csp_replace, csp_update
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -54,7 +54,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 
 @development_only
 @xframe_options_sameorigin
-@csp_update({"style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})
+@csp_replace({"style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})
 def outbox_html(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Show an e-mail's HTML part alone; scripts and remote content stay blocked."""
     message = get_object_or_404(OutboxMessage, pk=message_id)
