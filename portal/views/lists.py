@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from notifications.enums import Category
 from notifications.services import patient_notification_service
@@ -18,9 +18,9 @@ MOST = 100
 VIEWS = {
     "": gettext_lazy("Inbox"),
     "unread": gettext_lazy("Unread"),
-    "archived": gettext_lazy("Archived"),
-    "dismissed": gettext_lazy("Dismissed"),
-    "snoozed": gettext_lazy("Snoozed"),
+    "archived": pgettext_lazy("list of messages", "Archived"),
+    "dismissed": pgettext_lazy("list of messages", "Dismissed"),
+    "snoozed": pgettext_lazy("list of messages", "Snoozed"),
 }
 EMPTY = {
     "": gettext_lazy("No messages yet. We'll post appointment reminders and updates here."),
