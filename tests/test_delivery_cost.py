@@ -1,0 +1,82 @@
+"""What a delivery costs in statements: a claim the same for many as for few."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from notifications import delivery
+from notifications.delivery.claim import claim
+from notifications.delivery.handover import Outcome
+from notifications.delivery.record import record
+from notifications.enums import DeliveryStatus
+from notifications.models import Delivery
+from notifications.services import patient_notification_service
+from notifications.types import SendResult
+from tests.conftest import make_patient
+from tests.engine import NotePayload, email_of, phone_of, run, send
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
+
+
+def statements(act) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    return len([each for each in captured if "SAVEPOINT" not in each["sql"]])
+
+
+def crowd(location, count, *, start=0):
+    people = [make_patient(f"p{start + n}@example.com", "P", location) for n in range(count)]
+    for number, patient in enumerate(people, start=start):
+        email_of(patient)
+        phone_of(patient, f"+1212555{number:04d}")
+    return people
+
+
+def claimed(count) -> int:
+    """Return what it costs to claim everything of so many patients' messages."""
+    return statements(lambda: claim(limit=count * 4, report=delivery.Report()))
+
+
+def test_twenty_messages_are_claimed_in_as_many_statements_as_four(location):
+    for patient in crowd(location, 4):
+        send(patient)
+    few = claimed(4)
+    for patient in crowd(location, 20, start=100):
+        send(patient)
+    many = claimed(20)
+    assert few == many <= 13
+    assert Delivery.objects.filter(status=DeliveryStatus.SENDING).count() == 48
+
+
+def test_skipping_what_nobody_wants_costs_the_same_for_many_as_for_few(location):
+    for patient in [make_patient(f"n{n}@example.com", "N", location) for n in range(40)]:
+        send(patient)
+    assert claimed(40) <= 14
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered", "skipped"}
+
+
+def test_each_answer_of_a_carrier_is_written_in_three_statements(location):
+    """Where the delivery stands, how the attempt went, and the audit row."""
+    for patient in crowd(location, 1):
+        send(patient)
+    parcels = claim(limit=10, report=delivery.Report())
+    outcomes = [Outcome(parcel=each, latency_ms=1, result=SendResult()) for each in parcels]
+    assert statements(lambda: [record(each, report=delivery.Report()) for each in outcomes]) == 6
+
+
+def test_a_run_with_nothing_due_is_a_handful_of_statements(ana):
+    run()
+    assert statements(delivery.run_due) <= 3
+    assert statements(run) <= 8
+
+
+def test_a_broadcast_is_made_in_a_fixed_number_of_statements(location):
+    def broadcast(people):
+        return lambda: patient_notification_service.create_many(
+            patient_ids=[patient.pk for patient in people],
+            build=lambda _patient: NotePayload.example(),
+            key=lambda _patient: "news",
+        )
+
+    few, many = crowd(location, 3), crowd(location, 12, start=100)
+    assert statements(broadcast(few)) == statements(broadcast(many)) <= 13
