@@ -1,7 +1,9 @@
 """Where everything is: the API, the portal's pages, the staff's admin, and the machine's own."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from notifications import health, outbox_views
 from notifications.api import problems
@@ -14,5 +16,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("dev/outbox/", include(outbox_views.urlpatterns)),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}portal/favicon.svg")),
     path("", include(portal)),
 ]

@@ -1,20 +1,36 @@
 """What went out, where it stands and why; what left itself is not shown."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from notifications import contacts
 from notifications.admin.base import ByPatient, ReadOnly
+from notifications.enums import Reason
 from notifications.models import Delivery, DeliveryAttempt
 from notifications.providers.outbox import OutboxMessage
 from notifications.rendering import next_step, sentence
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """Filters by a reason's code: its sentence needs the dates of one delivery."""
+
+    title = _("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [(code, code.replace("_", " ")) for code in Reason.values if code]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ByPatient, ReadOnly):
     patient_path = "notification__patient"
     list_display = ("due_at", "patient_name", "channel", "to", "status", "why", "what_next")
-    list_filter = ("status", "channel", "reason", "notification__type", "due_at")
+    list_filter = ("status", "channel", ReasonFilter, "notification__type", "due_at")
     list_select_related = ("notification__patient", "contact")
     ordering = ("-due_at",)
     readonly_fields = ("to", "why", "what_next")
