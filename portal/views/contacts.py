@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from notifications import consent, contacts
+from notifications import audit, consent, contacts
 from notifications.enums import ContactKind, ContactStatus, PatientNotificationChannel, Purpose
 from notifications.types import Refused
 from portal.forms import CodeForm, EmailForm, PhoneForm
 from portal.templatetags.portal import address
-from portal.views.patient import actor_of, patient_page
+from portal.views.patient import patient_page
 
 FORMS = {ContactKind.EMAIL: EmailForm, ContactKind.PHONE: PhoneForm}
 WORDINGS = {
@@ -83,7 +83,7 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
 
 def _added(request: HttpRequest, form: Any, kind: str) -> Any:
     """Return the new address, or None with the reason on the form."""
-    who = {"patient_id": request.patient.pk, "actor": actor_of(request.user)}
+    who = {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
     try:
         made = contacts.add(**who, kind=kind, value=form.cleaned_data["value"])
     except Refused as refused:
@@ -117,7 +117,9 @@ def verify(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     form = CodeForm(request.POST)
     who = {"patient_id": request.patient.pk, "contact_id": contact_id}
     try:
-        contacts.verify(**who, code=request.POST.get("code", ""), actor=actor_of(request.user))
+        contacts.verify(
+            **who, code=request.POST.get("code", ""), actor=audit.actor_of(request.user)
+        )
     except Refused as refused:
         form.add_error("code", str(refused.message))
         return _draw(request, contact_id, form, status=422)
@@ -136,7 +138,7 @@ def agree(request: HttpRequest, contact_id: UUID) -> HttpResponse:
         granted=granted,
         wording=WORDINGS[found.kind],
         source="portal",
-        actor=actor_of(request.user),
+        actor=audit.actor_of(request.user),
         ip=request.META.get("REMOTE_ADDR") or None,
     )
     messages.success(request, _("Your answer is saved."))
@@ -148,7 +150,7 @@ def agree(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 def remove(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     """Stop using an address."""
     who = {"patient_id": request.patient.pk, "contact_id": contact_id}
-    contacts.remove(**who, actor=actor_of(request.user))
+    contacts.remove(**who, actor=audit.actor_of(request.user))
     messages.success(request, _("The address is removed. Nothing more is sent there."))
     return _see_other(address("settings", user=request.user, patient=request.patient))
 
@@ -165,7 +167,7 @@ def _find(request: HttpRequest, contact_id: UUID) -> Any:
 def _send_code(request: HttpRequest, contact_id: UUID) -> None:
     who = {"patient_id": request.patient.pk, "contact_id": contact_id}
     try:
-        contacts.send_code(**who, actor=actor_of(request.user))
+        contacts.send_code(**who, actor=audit.actor_of(request.user))
     except Refused as refused:
         messages.error(request, str(refused.message))
     else:

@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from notifications import clock
+from notifications import audit, clock
 from notifications.services import patient_notification_service as service
 from portal.models import Appointment
 from portal.services import confirm
 from portal.views.lists import Shown
-from portal.views.patient import actor_of, back, patient_page
+from portal.views.patient import back, patient_page
 from portal.views.rows import rows_of
 
 HOME_VISITS, HOME_MESSAGES, PAST_VISITS = 2, 5, 20
@@ -73,7 +73,7 @@ def visits(request: HttpRequest) -> HttpResponse:
 def confirm_visit(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     """Take the patient's word that they are coming."""
     visit = _visits(request).get(pk=visit_id)
-    confirm(appointment_id=visit.pk, actor=actor_of(request.user))
+    confirm(appointment_id=visit.pk, actor=audit.actor_of(request.user))
     messages.success(request, _("Your visit is confirmed. See you then."))
     return back(request, reverse("visits"))
 

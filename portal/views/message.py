@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from notifications import audit
 from notifications.services import patient_notification_service as service
 from notifications.types import Refused
 from portal.services import answer
 from portal.templatetags.portal import address, full_moment
 from portal.views.centre import counts
 from portal.views.lists import Shown
-from portal.views.patient import actor_of, back, is_fragment, patient_page
+from portal.views.patient import back, is_fragment, patient_page
 from portal.views.rows import Row, moment_of, rows_of
 
 CHANGES = {
@@ -76,7 +77,7 @@ def _perform(request: HttpRequest, notification_id: UUID, action: str) -> Any:
     if action in CHANGES:
         return CHANGES[action](**who, actor_id=request.user.pk)
     if action != "snooze":
-        return answer(**who, action=action, actor=actor_of(request.user))
+        return answer(**who, action=action, actor=audit.actor_of(request.user))
     until = moment_of(request.POST)
     if until is None:
         raise Refused(_("Choose a day to be reminded on."), field="until")

@@ -1,6 +1,8 @@
 """Whom a page is about, and how a page says no."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -15,11 +17,15 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
+from notifications import audit
+from notifications.crypto import keys_loaded
+from notifications.enums import AuditAction
 from notifications.types import Refused
 from portal.access import patient_for, profiles_for
 from portal.models import User
 
 View = Callable[..., HttpResponse]
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def patient_page(view: View) -> View:
@@ -35,22 +41,55 @@ def patient_page(view: View) -> View:
     ) -> HttpResponse:
         if not request.user.is_authenticated:
             return to_sign_in(request)
-        request.patient = patient_for(user=request.user, patient_id=patient_id)
-        with timezone.override(zone_of(request.patient)):
-            response = _answer(view, request, *args, **kwargs)
+        try:
+            request.patient = patient_for(user=request.user, patient_id=patient_id)
+            with at_home_with(request.patient, reader=request.user):
+                response = _answer(view, request, *args, **kwargs)
+        except (Http404, ObjectDoesNotExist):
+            audit.record_denied(actor=audit.actor_of(request.user), route=route_of(request))
+            raise Http404("no such page") from None
         patch_vary_headers(response, ["HX-Request"])
         return response
 
     return page
 
 
+@contextmanager
+def at_home_with(patient: User, *, reader: User) -> Iterator[None]:
+    """Go by a patient's clock and hold their key; the reader's own clock is set already."""
+    zone = timezone.get_current_timezone() if patient == reader else zone_of(patient)
+    with keys_loaded([patient.pk]), timezone.override(zone):
+        yield
+
+
 def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     try:
-        return view(request, *args, **kwargs)
-    except ObjectDoesNotExist as missing:
-        raise Http404("no such thing") from missing
+        response = view(request, *args, **kwargs)
     except Refused as refused:
         return refusal(request, refused)
+    if _is_a_look(request, response):
+        audit.record(
+            action=AuditAction.VIEWED,
+            actor=audit.actor_of(request.user),
+            patient_id=request.patient.pk,
+            route=route_of(request),
+        )
+    return response
+
+
+def _is_a_look(request: HttpRequest, response: HttpResponse) -> bool:
+    """Return whether somebody else has now seen a patient's page.
+
+    Opening a message is audited with the message itself; `sync` shows numbers only.
+    """
+    is_other = request.patient != request.user and request.method == "GET"
+    is_page = request.resolver_match.url_name not in ("message", "sync")
+    return is_other and is_page and response.status_code == 200
+
+
+def route_of(request: HttpRequest) -> str:
+    """Return the pattern of the address, such as /notifications/:notification_id/."""
+    return "/" + PARAMETER.sub(r":\1", request.resolver_match.route)
 
 
 def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
@@ -85,11 +124,6 @@ def back(request: HttpRequest, default: str = "/") -> HttpResponse:
     mine = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     target = wanted if mine and wanted.startswith("/") else default
     return HttpResponse(status=303, headers={"Location": target})
-
-
-def actor_of(user: User) -> str:
-    """Return the name a person goes by in the audit trail."""
-    return f"user:{user.pk}"
 
 
 def zone_of(patient: User) -> str:

@@ -1,6 +1,7 @@
 """Settings: what comes on which channel, addresses, language and clock."""
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -9,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.http import require_POST
 
-from notifications import clock, contacts
+from notifications import audit, clock, contacts
+from notifications.enums import AuditAction
 from notifications.types import Refused
 from portal.forms import LanguageAndZoneForm
 from portal.templatetags.portal import THEMES, address
 from portal.views import matrix
 from portal.views.contacts import Address, kinds_to_add
-from portal.views.patient import actor_of, back, is_fragment, patient_page
+from portal.views.patient import back, is_fragment, patient_page
 
 YEAR = 365 * 24 * 60 * 60
 
@@ -33,7 +35,7 @@ class NotificationSettingsPage(View):
         drawn = request.POST.getlist("drawn")
         sheet = {"patient_id": request.patient.pk, "drawn": drawn, "ticked": request.POST.keys()}
         try:
-            matrix.save_all(**sheet, actor=actor_of(request.user))
+            matrix.save_all(**sheet, actor=audit.actor_of(request.user))
         except Refused as refused:
             return self.draw(request, status=400, refused=refused.message)
         messages.success(request, _("Your settings are saved."))
@@ -56,7 +58,7 @@ def cell(request: HttpRequest, cell: str) -> HttpResponse:
     """Keep one switch as it stands now; a locked one is a 400 that names it."""
     enabled = cell in request.POST
     try:
-        who = {"patient_id": request.patient.pk, "actor": actor_of(request.user)}
+        who = {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
         matrix.save(**who, cell=cell, enabled=enabled)
     except Refused as refused:
         return render(request, "portal/_refused.html", {"reason": refused.message}, status=400)
@@ -74,10 +76,23 @@ def language_and_zone(request: HttpRequest) -> HttpResponse:
     form = LanguageAndZoneForm(request.POST, instance=request.patient)
     if not form.is_valid():
         raise Refused(_("Choose a language and a time zone from the lists."), field="zone")
-    form.save()
+    _keep(request, form)
     messages.success(request, _("Language and time zone are saved."))
     here = address("settings", user=request.user, patient=request.patient)
     return back(request, here)
+
+
+@transaction.atomic
+def _keep(request: HttpRequest, form: LanguageAndZoneForm) -> None:
+    person = form.save()
+    audit.record(
+        action=AuditAction.PREFERENCE,
+        actor=audit.actor_of(request.user),
+        patient_id=person.pk,
+        obj=person,
+        language=person.language,
+        zone=person.zone,
+    )
 
 
 @require_POST

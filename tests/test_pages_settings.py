@@ -1,0 +1,287 @@
+"""Settings, addresses, signing in and leaving by a link, without a browser."""
+
+import re
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from notifications import consent, contacts, preferences
+from notifications.models import AuditEvent, ContactPoint
+from tests.conftest import PASSWORD, signed_in
+from tests.pages import HTMX, child_of, text_of
+
+SETTINGS = "/notifications/settings/"
+
+
+def is_on(patient, type_key: str, channel: str) -> bool:
+    return preferences.effective(patient_id=patient.pk)[type_key].enabled[channel]
+
+
+# -- the sheet ----------------------------------------------------------------------------------
+
+
+def test_sheet_shows_every_type_and_channel(ana_client, ana_email):
+    page = text_of(ana_client.get(SETTINGS))
+    for type_key in preferences.effective(patient_id=ana_email.patient_id):
+        assert f'id="type-{type_key}"' in page
+    for channel in ("In-app", "Email", "Text", "Push"):
+        assert channel in page
+    assert "Add your mobile number" in page
+
+
+@pytest.mark.req("P-17")
+def test_one_switch_saves_itself(ana_client, ana, ana_email, ben):
+    cell = "lab_results.email"
+    answer = ana_client.post(f"{SETTINGS}cells/{cell}/", {}, headers=HTMX)
+    assert re.search(r"Saved \d+:\d\d [AP]M E[SD]T", text_of(answer))
+    assert "Email for Results and documents off. Saved" in text_of(answer)
+    assert not is_on(ana, "lab_results", "email")
+    assert is_on(ben, "lab_results", "email")
+    ana_client.post(f"{SETTINGS}cells/{cell}/", {cell: "on"}, headers=HTMX)
+    assert is_on(ana, "lab_results", "email")
+
+
+@pytest.mark.req("P-19")
+@pytest.mark.parametrize("cell", ["lab_results.in_app", "appointment_rescheduled.email"])
+def test_locked_cell_is_a_400_that_names_it(ana_client, ana, cell):
+    type_key, channel = cell.split(".")
+    one = ana_client.post(f"{SETTINGS}cells/{cell}/", {}, headers=HTMX)
+    sheet = ana_client.post(SETTINGS, {"drawn": [cell]})
+    for answer in (one, sheet):
+        assert answer.status_code == 400
+        assert "always on" in text_of(answer)
+        assert " for " in text_of(answer)
+    assert is_on(ana, type_key, channel)
+
+
+def test_unknown_cell_is_refused(ana_client):
+    for cell in ("nothing.email", "lab_results.pigeon", "lab_results"):
+        assert ana_client.post(f"{SETTINGS}cells/{cell}/").status_code == 400
+
+
+def test_sheet_without_script_keeps_what_was_not_drawn(ana_client, ana, ana_email):
+    form = {"drawn": ["lab_results.email", "appointment_reminder.email"], "lab_results.email": "on"}
+    answer = ana_client.post(SETTINGS, form)
+    assert answer.status_code == 303
+    assert is_on(ana, "lab_results", "email")
+    assert not is_on(ana, "appointment_reminder", "email")
+    assert is_on(ana, "appointment_confirmed", "email")
+    assert is_on(ana, "appointment_reminder", "sms")
+
+
+def test_guardian_has_the_childs_own_sheet(ana_client, ana):
+    sam = child_of(ana)
+    cell = "lab_results.email"
+    ana_client.post(f"/for/{sam.pk}{SETTINGS}cells/{cell}/", {}, headers=HTMX)
+    assert not is_on(sam, "lab_results", "email")
+    assert is_on(ana, "lab_results", "email")
+
+
+def test_language_and_zone_hold_from_the_next_page_on(ana_client, ana, ben_client):
+    ana_client.post(f"{SETTINGS}language/", {"language": "es", "zone": "America/Denver"})
+    page = ana_client.get(SETTINGS)
+    assert "Ajustes de notificaciones" in text_of(page)
+    assert page["Content-Language"] == "es"
+    assert 'lang="es"' in text_of(page)
+    assert "Notification settings" in text_of(ben_client.get(SETTINGS))
+    assert AuditEvent.objects.filter(action="preference", patient_id=ana.pk).count() == 1
+
+
+def test_a_zone_that_does_not_exist_is_refused(ana_client, ana):
+    answer = ana_client.post(f"{SETTINGS}language/", {"language": "en", "zone": "Mars/Base"})
+    assert answer.status_code == 303
+    ana.refresh_from_db()
+    assert ana.zone == ""
+    assert "Choose a language and a time zone" in text_of(ana_client.get(SETTINGS))
+
+
+# -- addresses ----------------------------------------------------------------------------------
+
+
+@pytest.mark.req("P-33")
+def test_an_address_is_added_and_verified_by_its_code(ana_client, ana, outbox):
+    answer = ana_client.post(f"{SETTINGS}contacts/add/email/", {"value": " Ana@New.example "})
+    assert answer.status_code == 303
+    page = ana_client.get(answer["Location"])
+    assert "We sent a code." in text_of(page)
+    assert "Not verified" in text_of(page)
+    assert 'autocomplete="one-time-code"' in text_of(page)
+    assert 'inputmode="numeric"' in text_of(page)
+    code = re.search(r"\b\d{6}\b", outbox()[-1].content["text"]).group()
+
+    wrong = ana_client.post(f"{answer['Location']}verify/", {"code": "000000"})
+    assert wrong.status_code == 422
+    assert "You can try 4 more times." in text_of(wrong)
+    ana_client.post(f"{answer['Location']}verify/", {"code": f"{code[:3]} {code[3:]}"})
+
+    assert contacts.of_patient(patient_id=ana.pk)[0].verified_at
+    assert "Verified" in text_of(ana_client.get(SETTINGS))
+
+
+def test_what_is_no_address_is_said_beside_the_field(ana_client, ana):
+    answer = ana_client.post(f"{SETTINGS}contacts/add/email/", {"value": "ana at home"})
+    assert answer.status_code == 422
+    assert "Write it like ana@example.com." in text_of(answer)
+    assert "ana at home" in text_of(answer)
+    assert contacts.of_patient(patient_id=ana.pk) == []
+    assert ana_client.get(f"{SETTINGS}contacts/add/pigeon/").status_code == 404
+
+
+@pytest.mark.req("M-01")
+def test_consent_is_never_ticked_and_is_kept_as_it_was_worded(ana_client, ana):
+    number = contacts.add(
+        patient_id=ana.pk, kind="phone", value="212 555 0142", actor="system:test"
+    )
+    contacts.mark_verified(contact_id=number.pk, actor="system:test")
+    page = text_of(ana_client.get(f"{SETTINGS}contacts/{number.pk}/"))
+    assert str(consent.WORDINGS[consent.CURRENT_TEXT_WORDING]) in page
+    assert "checked" not in page
+    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {})
+    assert not consent.is_granted(contact=number)
+    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {"agree": "yes"})
+    assert consent.is_granted(contact=number)
+    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {"agree": "no"})
+    assert not consent.is_granted(contact=number)
+
+
+@pytest.mark.req("S-19")
+def test_no_consent_for_a_number_nobody_verified(ana_client, ana):
+    number = contacts.add(
+        patient_id=ana.pk, kind="phone", value="212 555 0142", actor="system:test"
+    )
+    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {"agree": "yes"})
+    assert not consent.is_granted(contact=number)
+    assert "Verify this number first" in text_of(ana_client.get(SETTINGS))
+
+
+def test_an_address_can_be_removed(ana_client, ana_email):
+    answer = ana_client.post(f"{SETTINGS}contacts/{ana_email.pk}/remove/")
+    assert answer["Location"] == SETTINGS
+    assert ContactPoint.objects.get().status == "removed"
+    assert "a***@example.com" not in text_of(ana_client.get(SETTINGS)).split("<main")[1]
+
+
+# -- leaving by a link --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def link(ana, ana_email) -> str:
+    token = preferences.unsubscribe_token(patient_id=ana.pk, type_key="appointment_reminder")
+    return f"/unsubscribe/{token}/"
+
+
+@pytest.mark.req("P-21")
+def test_looking_at_the_link_changes_nothing(client, ana, link):
+    for _ in range(2):
+        page = client.get(link)
+        assert "Stop these emails?" in text_of(page)
+        assert "a***@example.com" in text_of(page)
+        assert "Ana" not in text_of(page)
+    assert is_on(ana, "appointment_reminder", "email")
+
+
+@pytest.mark.req("P-21")
+@pytest.mark.req("M-12")
+def test_one_click_leaves_without_cookie_or_token_and_undo_returns(ana, ben, link):
+    client = Client(enforce_csrf_checks=True)
+    for _ in range(3):
+        answer = client.post(link, {"List-Unsubscribe": "One-Click"})
+        assert answer.status_code == 200
+    assert not is_on(ana, "appointment_reminder", "email")
+    assert is_on(ana, "lab_results", "email")
+    assert is_on(ben, "appointment_reminder", "email")
+
+    ana_again = Client().post(link, {"all": "yes"})
+    assert not is_on(ana, "lab_results", "email")
+    assert is_on(ana, "system_alert", "email")
+    undo = re.search(r'name="undo" value="([^"]+)"', text_of(ana_again)).group(1)
+    assert "are on again" in text_of(Client().post(link, {"undo": undo}))
+    assert is_on(ana, "lab_results", "email")
+    assert not is_on(ana, "appointment_reminder", "email")
+
+
+@pytest.mark.req("P-21")
+def test_forged_links_and_undos_are_refused(client, ana, link):
+    assert client.get("/unsubscribe/forged/").status_code == 400
+    assert client.post(link[:-2] + "x/").status_code == 400
+    assert client.post(link, {"undo": "forged"}).status_code == 400
+    assert is_on(ana, "appointment_reminder", "email")
+
+
+def test_locked_kind_of_mail_has_no_way_out_and_says_why(client, ana, ana_email):
+    token = preferences.unsubscribe_token(patient_id=ana.pk, type_key="system_alert")
+    for answer in (client.get(f"/unsubscribe/{token}/"), client.post(f"/unsubscribe/{token}/")):
+        assert answer.status_code == 400
+        assert "We always email this kind of message" in text_of(answer)
+
+
+# -- signing in ---------------------------------------------------------------------------------
+
+
+def test_signing_in_takes_djangos_own_fields_and_leads_on(client, ana):
+    page = text_of(client.get("/accounts/login/?next=/visits/"))
+    assert 'name="username"' in page
+    assert 'name="password"' in page
+    form = {"username": "ANA@example.com", "password": PASSWORD, "next": "/visits/"}
+    assert client.post("/accounts/login/", form)["Location"] == "/visits/"
+
+
+def test_wrong_password_and_unknown_person_read_the_same(client, ana):
+    answers = [
+        client.post("/accounts/login/", {"username": name, "password": "wrong"})
+        for name in (ana.username, "nobody@example.com")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    for answer in answers:
+        assert "This email and password do not match." in text_of(answer)
+
+
+@pytest.mark.req("H-08")
+def test_ten_wrong_passwords_rest_the_account(client, ana):
+    cache.clear()
+    form = {"username": ana.username, "password": "wrong"}
+    answers = [client.post("/accounts/login/", form) for _ in range(11)]
+    assert answers[-1].status_code == 429
+    assert "Too many tries" in text_of(answers[-1])
+    assert ana.username not in text_of(answers[-1])
+
+
+def test_next_never_leads_away(client, ana):
+    form = {"username": ana.username, "password": PASSWORD, "next": "https://evil.example/"}
+    assert client.post("/accounts/login/", form)["Location"] == "/"
+
+
+@pytest.mark.req("S-05")
+def test_every_form_of_a_page_carries_its_token(ana_client, ana_email):
+    for path in ("/", "/notifications/", SETTINGS, f"{SETTINGS}contacts/{ana_email.pk}/"):
+        page = text_of(ana_client.get(path))
+        forms = re.findall(r'<form[^>]*method="post".*?</form>', page, re.DOTALL)
+        assert forms
+        assert all("csrfmiddlewaretoken" in form for form in forms)
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(ana_email.patient, backend="django.contrib.auth.backends.ModelBackend")
+    refused = strict.post("/notifications/read-all/", {"up_to": "1"})
+    assert refused.status_code == 403
+    assert "Nothing was changed" in text_of(refused)
+
+
+def test_chosen_look_is_a_cookie_and_only_one_of_ours(client, db):
+    client.post("/look/", {"theme": "dark", "next": "/accounts/login/"})
+    assert 'data-theme="dark"' in text_of(client.get("/accounts/login/"))
+    client.post("/look/", {"theme": '"><script>'})
+    assert "data-theme" not in text_of(client.get("/accounts/login/"))
+    client.cookies["theme"] = '"><script>'
+    assert "data-theme" not in text_of(client.get("/accounts/login/"))
+
+
+@pytest.mark.req("S-16")
+def test_pages_forbid_everything_inline_and_stay_out_of_caches(ana):
+    client = signed_in(ana)
+    for path in ("/", "/visits/", "/notifications/", SETTINGS, "/nowhere/"):
+        answer = client.get(path)
+        assert answer["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in answer["Content-Security-Policy"]
+        page = text_of(answer)
+        assert not re.search(r"<script(?![^>]*\bsrc=)", page)
+        assert not re.search(r"\sstyle=|<style|\son[a-z]+=|hx-on|javascript:", page)
