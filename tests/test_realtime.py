@@ -1,6 +1,7 @@
 """The inbox's log and its doorbell: numbered in order, rung once, and never the truth itself."""
 
 import asyncio
+import contextlib
 import itertools
 from uuid import uuid4
 
@@ -224,6 +225,25 @@ def test_a_process_watches_once_for_all_sockets_and_stops_with_the_last(ana, ben
 
     play(scenario)
     play(scenario)  # another loop, as in a restarted server
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bus_that_ignores_the_end_is_asked_again(ana, bus):
+    """Redis's client swallows a cancel that comes just as it has connected."""
+
+    async def deaf_for_once(group, channel):
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(1000)
+
+    bus.group_add = deaf_for_once
+
+    async def scenario():
+        before = asyncio.all_tasks()
+        async with asyncio.timeout(10), realtime.doorbell.listening(ana.pk):
+            await asyncio.sleep(0.05)
+        assert asyncio.all_tasks() == before
+
+    play(scenario)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 BESIDE_REDIS = 5.0  # seconds between polls where Redis rings: what a dropped message costs
 RETRY_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 0.2
 LOOK_BACK = 200  # ids
 
 
@@ -67,9 +68,11 @@ class _Watch:
             del self.listeners[patient_id]
 
     async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        """End both tasks. A library may swallow a cancel that comes at a bad moment: ask again."""
+        while running := [task for task in self.tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=ASK_AGAIN_SECONDS)
 
     def ring(self, *, patient_ids: Iterable[UUID]) -> None:
         for patient_id in self.listeners.keys() & set(patient_ids):
