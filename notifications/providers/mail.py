@@ -7,14 +7,17 @@ unknown whether the message went.
 
 import smtplib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from email.utils import formataddr, make_msgid
+from contextlib import contextmanager, suppress
+from email.utils import formataddr
 
 import css_inline
 import requests
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
@@ -22,6 +25,17 @@ from notifications.types import AnswerLost, ChannelError, Envelope
 
 DEAD_ADDRESS = {550, 551, 553, 554}
 WRONG_SETUP = {530, 534, 535, 538}
+# RFC 3463 says more than the three digits: the first beginning that fits decides. 5.7 is policy,
+# such as spam or relaying, 5.3 the system and 5.6 the text: not the address' fault.
+ENHANCED: list[tuple[str, ErrorKind]] = [
+    ("5.1.7", ErrorKind.CONFIGURATION),  # our own address
+    ("5.1.8", ErrorKind.CONFIGURATION),
+    ("5.7.26", ErrorKind.CONFIGURATION),  # our mail is not authenticated (DMARC)
+    ("5.2.2", ErrorKind.TRANSIENT),  # mailbox full
+    ("5.3.", ErrorKind.PERMANENT),
+    ("5.6.", ErrorKind.PERMANENT),
+    ("5.7.", ErrorKind.PERMANENT),
+]
 
 
 def is_outbox() -> bool:
@@ -32,12 +46,15 @@ def is_outbox() -> bool:
 
 
 def build(*, envelope: Envelope, subject: str, text: str, html: str) -> EmailMultiAlternatives:
-    """Return the message with its styles inlined and its way out in the headers (RFC 8058)."""
+    """Return the message with its styles inlined and its way out in the headers (RFC 8058).
+
+    Raises ChannelError for an address that is not exactly one.
+    """
     message = EmailMultiAlternatives(
         subject=" ".join(subject.split()),
         body=text,
-        from_email=formataddr((envelope.sender, settings.DEFAULT_FROM_EMAIL)),
-        to=[envelope.to["address"]],
+        from_email=formataddr((" ".join(envelope.sender.split()), settings.DEFAULT_FROM_EMAIL)),
+        to=[_one_address(envelope.to["address"])],
         headers=_headers(envelope),
     )
     message.attach_alternative(css_inline.inline(html, keep_style_tags=True), "text/html")
@@ -45,10 +62,21 @@ def build(*, envelope: Envelope, subject: str, text: str, html: str) -> EmailMul
     return message
 
 
+def _one_address(value: str) -> str:
+    try:
+        validate_email(value)
+    except ValidationError:
+        raise ChannelError(
+            code="bad_address", kind=ErrorKind.PERMANENT, contact=ContactEffect.NEEDS_UPDATE
+        ) from None
+    return value
+
+
 def _headers(envelope: Envelope) -> dict[str, str]:
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
     headers = {
-        "Message-ID": make_msgid(idstring=envelope.delivery_id.hex, domain=domain),
+        # The same for a repeated mail, so that a reader's mail program can see it is the same.
+        "Message-ID": f"<{envelope.delivery_id.hex}@{domain}>",
         "X-Delivery-Id": str(envelope.delivery_id),
         "Auto-Submitted": "auto-generated",
     }
@@ -64,15 +92,26 @@ def send(message: EmailMultiAlternatives) -> str:
     Raises ChannelError when refused and AnswerLost when the connection broke in between.
     """
     connection = get_connection(fail_silently=False)
-    with _opening():
-        connection.open()
     try:
+        with _opening():
+            connection.open()
+            _greet(connection)
         with _handing_over():
-            connection.send_messages([message])
+            taken = connection.send_messages([message])
     finally:
-        connection.close()
+        with suppress(OSError, smtplib.SMTPException):  # the answer is known by now
+            connection.close()
+    if not taken:
+        raise ChannelError(code="not_taken", kind=ErrorKind.TRANSIENT)
     status = getattr(message, "anymail_status", None)
     return getattr(status, "message_id", None) or message.extra_headers["Message-ID"]
+
+
+def _greet(connection: BaseEmailBackend) -> None:
+    """Say hello before anything is handed over: a server that hangs here has taken nothing."""
+    server = getattr(connection, "connection", None)
+    if isinstance(server, smtplib.SMTP):
+        server.ehlo_or_helo_if_needed()
 
 
 @contextmanager
@@ -90,11 +129,13 @@ def _handing_over() -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
-        raise _refusal(next(iter(error.recipients.values()))[0]) from None
+        raise _refusal(*next(iter(error.recipients.values()))) from None
+    except smtplib.SMTPSenderRefused as error:
+        raise _refusal_of_us(error.smtp_code) from None
     except smtplib.SMTPResponseException as error:
-        raise _refusal(error.smtp_code) from None
+        raise _refusal(error.smtp_code, error.smtp_error) from None
     except AnymailRecipientsRefused:
-        raise _refusal(550) from None
+        raise _refusal(550, b"5.1.1") from None
     except AnymailAPIError as error:
         raise _api_error(error) from None
     except AnymailError as error:
@@ -103,9 +144,12 @@ def _handing_over() -> Iterator[None]:
         raise AnswerLost(code=type(error).__name__) from None
 
 
-def _refusal(code: int) -> ChannelError:
-    if code in WRONG_SETUP:
-        return ChannelError(code=str(code), kind=ErrorKind.CONFIGURATION)
+def _refusal(code: int, text: bytes | str) -> ChannelError:
+    """Judge a server's no by its codes. Its words may name the address: they go nowhere."""
+    detail = text.decode(errors="replace") if isinstance(text, bytes) else text
+    judged = [kind for beginning, kind in ENHANCED if detail.startswith(beginning)]
+    if judged or code in WRONG_SETUP:
+        return ChannelError(code=str(code), kind=(judged or [ErrorKind.CONFIGURATION])[0])
     if code in DEAD_ADDRESS:
         effect = ContactEffect.NEEDS_UPDATE
         return ChannelError(code=str(code), kind=ErrorKind.PERMANENT, contact=effect)
@@ -113,6 +157,13 @@ def _refusal(code: int) -> ChannelError:
     return ChannelError(
         code=str(code), kind=ErrorKind.PERMANENT if is_final else ErrorKind.TRANSIENT
     )
+
+
+def _refusal_of_us(code: int) -> ChannelError:
+    """Judge a no to our own address: the patient's has nothing to do with it."""
+    is_final = 500 <= code < 600
+    kind = ErrorKind.CONFIGURATION if is_final else ErrorKind.TRANSIENT
+    return ChannelError(code=str(code), kind=kind)
 
 
 def _api_error(error: AnymailAPIError) -> ChannelError:
