@@ -1,5 +1,6 @@
 """The notification centre: the list, its fragments, and marking all of it as read."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,12 +27,18 @@ def centre(request: HttpRequest) -> HttpResponse:
     shown = Shown.of(request.GET)
     if is_fragment(request) and "up_to" in request.GET:
         return _newer(request, shown)
-    before = request.GET.get("before", "")
-    page = shown.page(patient_id=request.patient.pk, before=before)
+    page = _page(request, shown)
     days = days_of(rows_of(page.items))
     if is_fragment(request):
         return render(request, "portal/_more.html", _listed(shown, page, days))
     return render(request, "portal/centre.html", _whole(request, shown.at(page.seq), page, days))
+
+
+def _page(request: HttpRequest, shown: Shown) -> Any:
+    patient_id, through = request.patient.pk, request.GET.get("through", "")
+    if through and not is_fragment(request):
+        return shown.through(patient_id=patient_id, last=through)
+    return shown.page(patient_id=patient_id, before=request.GET.get("before", ""))
 
 
 def _listed(shown, page, days) -> dict:

@@ -87,6 +87,14 @@ class Shown:
             limit=limit,
         )
 
+    def through(self, *, patient_id: UUID, last: str) -> Any:
+        """Return the rows from the newest to the one at `last`, where a reader comes back to."""
+        page = self.page(patient_id=patient_id, limit=MOST)
+        kept = [item for item in page.items if item.seq >= (_position(last) or 0)]
+        is_whole = len(kept) == len(page.items)
+        cursor = page.next_cursor if is_whole else str(kept[-1].seq) if kept else ""
+        return replace(page, items=kept, next_cursor=cursor)
+
     def newer(self, *, patient_id: UUID, limit: int = MOST) -> list[Row]:
         """Return the rows that came after this list was drawn."""
         if self.up_to is None:

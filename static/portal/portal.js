@@ -44,10 +44,11 @@ function usePatientNotifications(center) {
   const name = `dm-inbox-${patient}`;
   const channel = "BroadcastChannel" in window ? new BroadcastChannel(name) : null;
   const live = { seq: 0, heard: null, failures: 0, ended: false, spokenAt: 0, freshAt: Date.now() };
-  let socket, release, retry, poll, rest, fetching, again, lineTimers = [];
+  let socket, release, retry, poll, beat, rest, fetching, again, lineTimers = [];
 
   function line(text, link) {
     const place = $("#line");
+    if (release) channel?.postMessage({ line: text }); // the others' line is this one
     if (!place) return;
     place.textContent = text;
     if (link) {
@@ -131,6 +132,8 @@ function usePatientNotifications(center) {
   }
 
   function hear(frame) {
+    if ("line" in frame) return line(frame.line);
+    if (frame.event === "pong") return;
     if (frame.ended) { live.ended = true; well(); return line(words.ended + " ", true); }
     if (typeof frame.unread === "number") setCount(frame.unread);
     refresh();
@@ -142,14 +145,23 @@ function usePatientNotifications(center) {
     const since = live.seq ? `&since=${live.seq}` : "";
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     socket = new WebSocket(`${scheme}://${location.host}${ws}?events=only${since}`);
-    socket.onopen = () => { live.failures = 0; clearInterval(poll); poll = 0; well(); refresh(); };
+    socket.onopen = () => {
+      live.failures = live.silence = 0;
+      clearInterval(poll);
+      poll = 0;
+      beat = setInterval(listenFor, 25000);
+      well();
+      refresh();
+    };
     socket.onmessage = (message) => {
       const frame = JSON.parse(message.data);
+      live.silence = 0;
       hear(frame);
       channel?.postMessage(frame);
     };
     socket.onclose = ({ code }) => {
       socket = null;
+      clearInterval(beat);
       if (code >= 4400 && code < 4500) return end();
       if (!release) return; // we let go ourselves
       live.failures += 1;
@@ -158,6 +170,12 @@ function usePatientNotifications(center) {
       const most = Math.min(60000, 500 * 2 ** live.failures);
       retry = later(500 + Math.random() * (most - 500), connect);
     };
+  }
+
+  function listenFor() { // a line that answers nothing for two beats is dead, whatever it says
+    if (live.silence >= 2) return socket?.close();
+    live.silence += 1;
+    if (socket?.readyState === WebSocket.OPEN) socket.send("ping");
   }
 
   function start() { // the first tab to get the lock holds the socket; the others wait in line
@@ -213,11 +231,19 @@ function joinDays() { // what came in brings its own day headings: two of a day 
   }
 }
 
+function keepPlace() { // so that Back leads to all the rows that were here
+  if (!$("#list li") || $("#list[data-older]")) return;
+  const here = new URL(location);
+  here.searchParams.set("through", [...document.querySelectorAll("#list li")].at(-1).dataset.seq);
+  history.replaceState(history.state, "", here);
+}
+
 function settle() {
   joinDays();
   const fresh = [...document.querySelectorAll("#list li.newcomer")];
   if (fresh.length) $("#empty")?.remove();
   fresh.forEach((row) => later(200, () => row.classList.remove("newcomer")));
+  if (fresh.length) keepPlace();
   const wanted = $("[data-dm-focus]") ?? (filling ? null : fresh[0] && $("h3", fresh[0]));
   filling = false;
   if (wanted) {
@@ -296,17 +322,19 @@ document.addEventListener("htmx:afterSettle", settle);
 function usePopover(bell, popover, source) {
   bell.setAttribute("aria-expanded", "false");
   bell.setAttribute("aria-controls", "popover");
+  let wasOpen = false; // a press on the bell has closed the popover before the click comes
+  bell.addEventListener("pointerdown", () => { wasOpen = popover.matches(":popover-open"); });
   bell.addEventListener("click", (event) => {
     if (!matchMedia("(min-width: 40em)").matches || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    popover.togglePopover();
+    popover.togglePopover(!wasOpen && !popover.matches(":popover-open"));
+    wasOpen = false;
   });
   popover.addEventListener("toggle", ({ newState }) => {
     const open = newState === "open";
     bell.setAttribute("aria-expanded", open);
     if (!open) return popover.contains(document.activeElement) && bell.focus();
     popover.setAttribute("aria-busy", "true");
-    popover.innerHTML = "";
     later(0, () => popover.focus());
     htmx.ajax("GET", source, { target: popover, swap: "innerHTML" }).finally(() => popover.removeAttribute("aria-busy"));
   });

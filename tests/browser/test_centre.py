@@ -27,6 +27,10 @@ def test_popover_and_list_read_nothing_and_opening_does(visitor, desk, ana):
     page.keyboard.press("Escape")
     expect(page.locator("#popover")).to_be_hidden()
     expect(page.locator("#bell")).to_be_focused()
+    page.locator("#bell").click()
+    expect(page.locator("#popover")).to_be_visible()
+    page.locator("#bell").click()
+    expect(page.locator("#popover")).to_be_hidden()
     assert desk.unread(patient_id=ana.id) == 2
 
     row(page, "Two").get_by_role("link").first.click()
@@ -121,9 +125,9 @@ def test_every_row_action_keeps_the_focus_on_the_page(visitor, desk, ana):
     def press(text: str, name: str) -> None:
         button = row(page, text).get_by_role("button", name=name)
         button.focus()
-        with page.expect_response("**/notifications/**"):
+        with page.expect_response(lambda answer: answer.request.method == "POST"):
             page.keyboard.press("Enter")
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(250)
         assert page.evaluate("document.activeElement.tagName") != "BODY", name
 
     press("One", "Mark as read")
@@ -155,6 +159,10 @@ def test_load_more_appends_and_moves_the_focus_to_the_first_new_one(visitor, des
     assert texts == [f"{n:02}" for n in reversed(range(45))]
     expect(page.locator("#list h2")).to_have_count(1)
     expect(page.get_by_role("link", name="Load 20 more")).to_have_count(0)
+    row(page, "Message 03").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="What happened with this message")).to_be_visible()
+    page.go_back()
+    expect(row(page, "Message 03")).to_be_in_viewport()
 
 
 @pytest.mark.req("P-27")
