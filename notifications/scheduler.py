@@ -1,17 +1,21 @@
 """The second front door: what is planned for later, and what the clock does each minute."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from notifications import audit, clock, delivery, inbox, realtime
 from notifications.enums import AuditAction, PlanStatus, Reason
+from notifications.facts import payload_in
 from notifications.models import Heartbeat, ScheduledNotification
 from notifications.services import patient_notification_service
-from notifications.types import NotificationPayload, payload_of
+from notifications.types import NotificationPayload
+
+logger = logging.getLogger(__name__)
 
 ACTOR = "system:scheduler"
 BATCH = 50
@@ -28,6 +32,14 @@ class TickReport:
 
     def add_plan(self, status: str) -> None:
         self.plans[str(status)] = self.plans.get(str(status), 0) + 1
+
+    def add(self, other: "TickReport") -> None:
+        """Count another run in."""
+        for mine, more in ((self.plans, other.plans), (self.deliveries, other.deliveries)):
+            for status, count in more.items():
+                mine[status] = mine.get(status, 0) + count
+        self.expired += other.expired
+        self.woken += other.woken
 
     @property
     def total(self) -> int:
@@ -133,7 +145,7 @@ def _promote(*, limit: int, report: TickReport) -> int:
     plan somebody else holds is left to them.
     """
     rows = _due(limit)
-    payloads = {row.pk: payload_of(type_key=row.type, data=row.payload) for row in rows}
+    payloads = {row.pk: payload_in(row) for row in rows}
     gone = _irrelevant(list(payloads.values()))
     for row in rows:
         payload = payloads[row.pk]
@@ -168,13 +180,12 @@ def _settle(
 ) -> None:
     if row.expires_at is not None and row.expires_at <= clock.now():
         row.status, row.reason = PlanStatus.EXPIRED, Reason.EXPIRED
+    elif payload is None:
+        row.status, row.reason = PlanStatus.CANCELLED, Reason.PHI_BLOCKED
     elif not is_true:
         row.status, row.reason = PlanStatus.CANCELLED, Reason.CANCELLED
     else:
-        row.status = PlanStatus.SENT
-        row.notification = patient_notification_service.create_notification(
-            patient_id=row.patient_id, payload=payload, key=row.key, subject=row.subject
-        )
+        _make(row, payload)
     row.settled_at = clock.now()
     row.save(update_fields=["status", "reason", "notification", "settled_at"])
     if row.status != PlanStatus.SENT:
@@ -185,6 +196,20 @@ def _settle(
             obj=row,
             status=str(row.status),
         )
+
+
+def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
+    """Make the message of a plan. One that cannot be written must not keep the others waiting."""
+    try:
+        row.notification = patient_notification_service.create_notification(
+            patient_id=row.patient_id, payload=payload, key=row.key, subject=row.subject
+        )
+        row.status = PlanStatus.SENT
+    except Error:
+        raise
+    except Exception as fault:
+        logger.error("plan %s cannot be written: %s", row.pk, type(fault).__name__)
+        row.status, row.reason = PlanStatus.CANCELLED, Reason.PHI_BLOCKED
 
 
 def tick() -> None:
