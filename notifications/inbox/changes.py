@@ -13,6 +13,8 @@ from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
 Apply = Callable[[PatientNotification, datetime], dict]
+# A message lies in one list: whatever moves it takes it out of the others.
+IN_THE_INBOX = {"dismissed_at": None, "archived_at": None, "snoozed_until": None}
 
 
 def change(
@@ -60,20 +62,21 @@ def unreading(row: PatientNotification, now: datetime) -> dict:
 
 
 def dismissing(row: PatientNotification, now: datetime) -> dict:
-    return {} if row.dismissed_at else {"dismissed_at": now, "archived_at": None}
+    return {} if row.dismissed_at else {**IN_THE_INBOX, "dismissed_at": now}
 
 
 def archiving(row: PatientNotification, now: datetime) -> dict:
-    return {} if row.archived_at else {"archived_at": now, "dismissed_at": None}
+    return {} if row.archived_at else {**IN_THE_INBOX, "archived_at": now}
 
 
 def restoring(row: PatientNotification, now: datetime) -> dict:
     away = row.dismissed_at or row.archived_at or row.snoozed_until
-    return {"dismissed_at": None, "archived_at": None, "snoozed_until": None} if away else {}
+    return dict(IN_THE_INBOX) if away else {}
 
 
 def waking(row: PatientNotification, now: datetime) -> dict:
-    return {"snoozed_until": None, "read_at": None} if row.snoozed_until else {}
+    is_due = row.snoozed_until is not None and row.snoozed_until <= now
+    return {"snoozed_until": None, "read_at": None, "read_batch": None} if is_due else {}
 
 
 def expiring(row: PatientNotification, now: datetime) -> dict:
@@ -93,7 +96,7 @@ def snoozing(until: datetime) -> Apply:
             raise Refused(_("Choose a time that is still to come."), field="until")
         if row.expires_at is not None and until >= row.expires_at:
             raise Refused(_("That is too late for this message."), field="until")
-        return {} if row.snoozed_until == until else {"snoozed_until": until}
+        return {} if row.snoozed_until == until else {**IN_THE_INBOX, "snoozed_until": until}
 
     return apply
 
