@@ -389,6 +389,9 @@ BAD = [
     (without("start", visit()), "start: is required for this status"),
     (without("end", visit()), "end: is required, or minutesDuration"),
     (visit(end="2026-12-08T16:30:00Z"), "end: must follow start within 24 hours"),
+    (visit(start="9999-12-31T23:00:00-12:00"), "start: must lie between 1900 and 2199"),
+    (visit(start="0001-01-01T00:00:00+14:00"), "start: must lie between 1900 and 2199"),
+    (visit(end="9999-12-31T23:30:00-12:00"), "end: must follow start within 24 hours"),
     (without("participant", visit()), "participant: is required"),
     (visit(participant=[]), "participant: must name one patient, not 0"),
     (
@@ -455,6 +458,7 @@ def test_an_id_that_stands_twice_is_refused(bring_in):
     [
         (b"[1, 2]", "entry 1: resourceType: must be a Bundle or one of Location"),
         (b'{"resourceType": "Bundle",\n "entry": [}', "line 2: file: is not JSON at column 12"),
+        (b'{"n": 1' + b"0" * 5000 + b"}", "entry 1: file: holds a number of thousands of digits"),
         (b"{\xff}", "entry 1: file: is not UTF-8 text"),
         (b'{"resourceType": "Bundle", "entry": {}}', "Bundle: entry: must be a list"),
         (b'{"resourceType": "Bundle", "type": "history"}', "Bundle: type: a history holds"),

@@ -11,6 +11,8 @@ from notifications.types import Refused
 
 ID_LENGTH = 64
 LONGEST_VISIT = timedelta(hours=24)
+YEARS = range(1900, 2200)  # of a visit; nearer the ends of the calendar, arithmetic breaks
+OUT_OF_YEARS = f"must lie between {YEARS[0]} and {YEARS[-1]}"
 YES, NO = ("yes", "true", "1", "y"), ("no", "false", "0", "n")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -94,6 +96,8 @@ def moment(value: str, *, zone_name: str) -> datetime | None:
         read = None
     if read is None or len(value) < len("2026-11-24T09:30"):
         raise Bad("must be a time like 2026-11-24T09:30-05:00 or 2026-11-24 09:30")
+    if read.year not in YEARS:
+        raise Bad(OUT_OF_YEARS)
     return read if read.tzinfo else _local(read, zone_name)
 
 

@@ -51,6 +51,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where, message = f"line {error.lineno}", f"is not JSON at column {error.colno}"
         raise NotReadable(where=where, name="file", message=message) from None
+    except ValueError:  # of JSON that is well formed, Python takes numbers up to 4,300 digits
+        message = "holds a number of thousands of digits"
+        raise NotReadable(where="entry 1", name="file", message=message) from None
     except RecursionError:
         raise NotReadable(where="entry 1", name="file", message="is nested too deeply") from None
     if not isinstance(document, dict):

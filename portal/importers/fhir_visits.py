@@ -27,13 +27,10 @@ def read_visit(resource: Any, *, entry: Entry, batch: Batch, names: Names) -> No
         known = ", ".join(FHIR_STATUSES)
         batch.refuse(entry.where, "status", f"is not a known status; known are: {known}")
     actors = _actors(resource, entry=entry, batch=batch, names=names)
-    starts_at, ends_at = resource.start, _end(resource)
-    if outcome and outcome.needs_time and starts_at is None:
+    if outcome and outcome.needs_time and resource.start is None:
         batch.refuse(entry.where, "start", "is required for this status")
-    elif starts_at and ends_at is None:
-        batch.refuse(entry.where, "end", "is required, or minutesDuration")
-    elif starts_at and not starts_at < ends_at <= starts_at + cells.LONGEST_VISIT:
-        batch.refuse(entry.where, "end", "must follow start within 24 hours")
+    elif resource.start and (refusal := _refusal_of_times(resource)):
+        batch.refuse(entry.where, *refusal)
     if len(batch.problems) > before:
         return
     _add_stubs(actors, where=entry.where, batch=batch)
@@ -43,12 +40,25 @@ def read_visit(resource: Any, *, entry: Entry, batch: Batch, names: Names) -> No
         patient=_first(actors, "Patient"),
         provider=_first(actors, "Practitioner"),
         location=_first(actors, "Location"),
-        starts_at=starts_at,
-        ends_at=ends_at if starts_at else None,
+        starts_at=resource.start,
+        ends_at=_end(resource) if resource.start else None,
         outcome=outcome,
         reason=_reason(resource),
         notes=_notes(resource),
     )
+
+
+def _refusal_of_times(resource: Any) -> tuple[str, str] | None:
+    """Return the element and what is wrong with it, of a visit that has a start."""
+    starts_at = resource.start
+    if starts_at.year not in cells.YEARS:
+        return "start", cells.OUT_OF_YEARS
+    ends_at = _end(resource)
+    if ends_at is None:
+        return "end", "is required, or minutesDuration"
+    if not starts_at < ends_at <= starts_at + cells.LONGEST_VISIT:
+        return "end", "must follow start within 24 hours"
+    return None
 
 
 def _end(resource: Any) -> Any:
