@@ -212,6 +212,39 @@ def test_forms_lead_back_to_our_own_pages_only(ana_client, ana, target):
     assert answer["Location"] == CENTRE
 
 
+@pytest.mark.parametrize(
+    ("target", "leads_to"),
+    [("/visits/\nX-Evil: 1", CENTRE), ("/a\rb", CENTRE), ("/café/?q=1&b=2", "/caf%C3%A9/?q=1&b=2")],
+)
+def test_an_odd_way_back_breaks_nothing(ana_client, ana, target, leads_to):
+    answer = act(ana_client, tell(ana, "Hello")[0], "read", next=target)
+    assert (answer.status_code, answer["Location"]) == (303, leads_to)
+
+
+@pytest.mark.parametrize(
+    "far",
+    [
+        {"until": "9999-12-31T23:00:00-12:00"},
+        {"until": "0001-01-01T00:00:00+14:00"},
+        {"day": "9999-12-31"},
+        {"day": "0001-01-01"},
+    ],
+)
+def test_snooze_to_the_ends_of_the_calendar_is_refused_in_words(ana_client, ana, far):
+    message = tell(ana, "Hello")[0]
+    refused = act(ana_client, message, "snooze", as_fragment=True, list="n", **far)
+    assert refused.status_code == 422
+    assert inbox(ana, status="snoozed") == []
+
+
+def test_an_old_message_that_its_type_no_longer_reads_is_still_shown(ana_client, ana, note):
+    message = service.create_notification(patient_id=ana.pk, payload=note.example())
+    message.payload = message.payload | {"good_until": "whenever"}
+    message.save()
+    for path in ("/", CENTRE, f"{CENTRE}{message.pk}/", "/notifications/popover/"):
+        assert ana_client.get(path).status_code == 200
+
+
 def test_snooze_takes_a_moment_or_a_day_and_nothing_past_the_time_to_act(ana_client, ana):
     message = tell(ana, "Hello")[0]
     day = (timezone.localdate() + timedelta(days=3)).isoformat()

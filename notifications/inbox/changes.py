@@ -1,7 +1,7 @@
 """The changes a patient can make to one message, each idempotent and each with a way back."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
 Apply = Callable[[PatientNotification, datetime], dict]
+LONGEST_SNOOZE = timedelta(days=36_525)  # further away no zone can tell the time
 # A message lies in one list: whatever moves it takes it out of the others.
 IN_THE_INBOX = {"dismissed_at": None, "archived_at": None, "snoozed_until": None}
 
@@ -94,7 +95,7 @@ def snoozing(until: datetime) -> Apply:
     def apply(row: PatientNotification, now: datetime) -> dict:
         if until <= now:
             raise Refused(_("Choose a time that is still to come."), field="until")
-        if row.expires_at is not None and until >= row.expires_at:
+        if until >= min(row.expires_at or now + LONGEST_SNOOZE, now + LONGEST_SNOOZE):
             raise Refused(_("That is too late for this message."), field="until")
         return {} if row.snoozed_until == until else {**IN_THE_INBOX, "snoozed_until": until}
 

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from notifications import audit
@@ -122,7 +123,8 @@ def back(request: HttpRequest, default: str = "/") -> HttpResponse:
     """Return a 303 to where the form says it came from, if that is a page of ours (S-09)."""
     wanted = request.POST.get("next", "")
     mine = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    target = wanted if mine and wanted.startswith("/") else default
+    is_path = mine and wanted.startswith("/") and wanted.isprintable()
+    target = iri_to_uri(wanted) if is_path else default
     return HttpResponse(status=303, headers={"Location": target})
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -126,9 +126,9 @@ def moment_of(data: Any) -> datetime | None:
     try:
         if data.get("until"):
             moment = datetime.fromisoformat(data["until"])
-            return moment if timezone.is_aware(moment) else None
-        return _at(date.fromisoformat(data.get("day", "")), MORNING)
-    except ValueError:
+            return moment.astimezone(UTC) if timezone.is_aware(moment) else None
+        return _at(date.fromisoformat(data.get("day", "")), MORNING).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at the ends of the calendar
         return None
 
 
@@ -142,7 +142,10 @@ def _row(message: Any, payload: NotificationPayload | None, stale: set) -> Row:
 def _asking_payload(message: Any) -> NotificationPayload | None:
     if message.acted_at is not None:
         return None
-    payload = payload_of(type_key=message.type, data=message.payload)
+    try:
+        payload = payload_of(type_key=message.type, data=message.payload)
+    except (TypeError, ValueError, ArithmeticError):
+        return None  # an old row that its type no longer reads still shows what it said
     return payload if payload and payload.actions() else None
 
 
