@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from notifications import realtime
+from notifications.crypto import keys_loaded
 from notifications.enums import Category, PatientNotificationType
 from notifications.models import COUNTED, LIVE, PatientNotification
 from notifications.types import Refused
@@ -41,7 +42,10 @@ def page(
     before: str,
     limit: int,
 ) -> Page:
-    """Return a page in two queries. Raises Refused naming the field that is wrong."""
+    """Return a page in two queries, three while the patient's key is new.
+
+    Raises Refused naming the field that is wrong.
+    """
     rows = matching(patient_id, status, unread_only, type_key, category, before)
     if not 1 <= limit <= LONGEST_PAGE:
         message = _("Ask for 1 to %(most)s at a time.") % {"most": LONGEST_PAGE}
@@ -49,7 +53,16 @@ def page(
     seq, unread = realtime.position(patient_id=patient_id)
     found = list(rows.order_by("-seq")[: limit + 1])
     cursor = str(found[limit - 1].seq) if len(found) > limit else ""
-    return Page(items=found[:limit], next_cursor=cursor, unread=unread, seq=seq)
+    items = _opened(found[:limit], patient_id=patient_id)
+    return Page(items=items, next_cursor=cursor, unread=unread, seq=seq)
+
+
+def _opened(rows: list[PatientNotification], *, patient_id: UUID) -> list[PatientNotification]:
+    """Open what a list shows while the key is at hand: else each row would ask for it."""
+    with keys_loaded([patient_id]):
+        for row in rows:
+            row.message, row.metadata  # noqa: B018 - reading a sealed column opens it
+    return rows
 
 
 def matching(

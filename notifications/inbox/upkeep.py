@@ -44,10 +44,11 @@ def _each(condition: Q, *, event: InboxEventKind, apply: Apply, limit: int = BAT
 def recount() -> int:
     """Put right any counter that does not say what the rows say; return how many were wrong."""
     counted = Count("patient__patientnotifications", filter=_counted_of_patient())
-    wrong = InboxState.objects.annotate(truth=counted).exclude(truth=F("unread"))
-    for state in wrong.order_by("pk"):
-        _recount(state.patient_id)
-    return len(wrong)
+    wrong = InboxState.objects.annotate(truth=counted).exclude(truth=F("unread")).order_by("pk")
+    patient_ids = list(wrong.values_list("pk", flat=True))
+    for patient_id in patient_ids:
+        _recount(patient_id)
+    return len(patient_ids)
 
 
 def _counted_of_patient() -> Q:
