@@ -25,6 +25,7 @@ from notifications import clock, delivery, queue
 from notifications.enums import DeliveryStatus, PlanStatus
 from notifications.models import Delivery, Heartbeat, ScheduledNotification
 
+AWAY = "The database does not answer: look at DATABASE_URL and its server."
 OLDEST_TICK = timedelta(seconds=150)  # the clock runs each minute
 OLDEST_DUE = timedelta(minutes=10)  # a broadcast takes minutes; a wedged worker takes for ever
 
@@ -42,14 +43,14 @@ class State:
 def state() -> State:
     """Return how the engine is, without raising: a database that is away is a problem too."""
     found = State()
+    if problem := database_problem():
+        found.problems.append(problem)
+        return found
     try:
-        if not _is_migrated():
-            found.problems.append("Migrations are missing: run `manage.py migrate`.")
-            return found
         found.last_tick, found.oldest_due = _age(_last_tick()), _age(_oldest_due()) or 0.0
         found.alarms = queue.alarms()
     except DatabaseError:
-        found.problems.append("The database does not answer: look at DATABASE_URL and its server.")
+        found.problems.append(database_problem() or AWAY)
         return found
     found.problems += _late(found)
     return found
@@ -85,6 +86,14 @@ def _oldest_due() -> datetime | None:
 
 def _age(moment: datetime | None) -> float | None:
     return None if moment is None else max(0.0, (clock.real_now() - moment).total_seconds())
+
+
+def database_problem() -> str:
+    """Return what is wrong with the database itself, or nothing."""
+    try:
+        return "" if _is_migrated() else "Migrations are missing: run `manage.py migrate`."
+    except DatabaseError:
+        return AWAY
 
 
 def _is_migrated() -> bool:

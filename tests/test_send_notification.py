@@ -111,3 +111,12 @@ def test_what_is_not_known_is_refused_by_name_and_nothing_is_sent(send, ana, wor
     with pytest.raises(CommandError, match=said):
         send(*words, **options)
     assert messages(ana) == []
+
+
+@pytest.mark.parametrize(
+    "field", ["location_zone=Mars/Olympus", "appointment_date=9999-12-31T23:59-12:00"]
+)
+def test_what_no_text_can_name_is_refused_in_a_sentence(send, ana, field):
+    with pytest.raises(CommandError, match="This message cannot be written"):
+        send("--field", field, type_key="appointment_reminder")
+    assert messages(ana) == []

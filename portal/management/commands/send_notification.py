@@ -43,6 +43,8 @@ class Command(BaseCommand):
             raise CommandError(refusal.message) from refusal
         except ValueError as error:
             raise CommandError(str(error)) from error
+        except (LookupError, ArithmeticError) as error:  # a zone or a date no text can name
+            raise CommandError(f"This message cannot be written: {error}") from error
         said = {
             "id": str(notification.pk),
             "type": notification.type,
