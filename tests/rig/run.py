@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,8 @@ def main(*, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Run the tests.", allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="SQLite only")
     options, extra = parser.parse_known_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that servers and folders are cleared away
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         outcomes = run_all(quick=options.quick, extra=extra)
     except (Missing, DidNotStart) as error:
