@@ -9,10 +9,15 @@ from channels.security.websocket import OriginValidator, WebsocketDenier
 from channels.sessions import CookieMiddleware
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.checks import run_checks
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dentamind.settings")
 pages = get_asgi_application()
+
+# Commands, the worker's too, run the checks by themselves; a web server would just start.
+if faults := [fault for fault in run_checks(tags=["security"]) if fault.is_serious()]:
+    raise SystemExit("\n".join(f"{fault.msg} {fault.hint}" for fault in faults))
 
 from notifications.consumers import websocket_urlpatterns  # noqa: E402 - needs the apps loaded
 

@@ -1,5 +1,6 @@
 """The system checks: each wrong setting is named, with what to write instead."""
 
+import re
 import subprocess
 import sys
 
@@ -113,6 +114,31 @@ def test_without_keys_no_command_starts():
     done = check_in(NOTIFICATIONS_MASTER_KEYS="")
     assert done.returncode == 1
     assert "NOTIFICATIONS_MASTER_KEYS is empty" in done.stderr
+
+
+@pytest.mark.req("S-18")
+def test_without_keys_no_web_server_starts():
+    done = subprocess.run(
+        [sys.executable, "-c", "import dentamind.asgi"],
+        cwd=ROOT,
+        env=production() | {"NOTIFICATIONS_INDEX_KEY": HAND_TYPED},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "NOTIFICATIONS_INDEX_KEY is not random. " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.req("S-18")
+def test_no_key_is_in_the_repository():
+    example = (ROOT / ".env.example").read_text()
+    given = dict(re.findall(r"^(?:# )?(\w*(?:KEYS?|SECRET|TOKEN|PASSWORD))=(.*)$", example, re.M))
+    assert "SECRET_KEY" in given
+    assert not any(given.values())
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    assert not {".env", "db.sqlite3"} & set(listed.stdout.splitlines())
 
 
 # -- what was measured --------------------------------------------------------------------------
