@@ -67,9 +67,6 @@ class NotificationSchedulerService:
         The same `key` returns the plan that is there, whatever became of it. After `expires_at`
         it is no longer made.
         """
-        known = ScheduledNotification.objects.filter(key=key).first()
-        if known is not None:
-            return known
         row = ScheduledNotification(
             patient_id=patient_id,
             type=payload.type_key,
@@ -82,8 +79,8 @@ class NotificationSchedulerService:
             expires_at=expires_at,
             created_at=clock.now(),
         )
-        row.save(force_insert=True)
-        return row
+        ScheduledNotification.objects.bulk_create([row], ignore_conflicts=True)
+        return ScheduledNotification.objects.get(key=key)  # another's, where it was there
 
     @transaction.atomic
     def cancel(
@@ -98,15 +95,15 @@ class NotificationSchedulerService:
         What the patient already has about it becomes "no longer current". With `rules`, only the
         plans of these rules end, and what has been made goes on.
         """
-        open_plans = ScheduledNotification.objects.filter(
-            subject=subject, status=PlanStatus.PLANNED
-        )
+        plans = ScheduledNotification.objects.filter(subject=subject, status=PlanStatus.PLANNED)
+        if rules is not None:
+            plans = plans.filter(rule__in=rules)
+        # First: it waits for a plan that is just becoming a message, which is then there to end.
+        count = plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
         if rules is None:
             delivery.cancel_open(subject=subject)
             inbox.expire_about(subject=subject)
-        else:
-            open_plans = open_plans.filter(rule__in=rules)
-        return open_plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
+        return count
 
     def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:
         """Make what is planned up to `now` (aware; the clock's if None) and deliver what is due.

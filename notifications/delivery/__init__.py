@@ -32,6 +32,7 @@ __all__ = [
     "work",
 ]
 
+MOST_ROWS = 400  # looked at in one claim
 WORK_SECONDS = 40  # of the queue's 60: a task is never cut off in mid-send
 
 
@@ -59,23 +60,30 @@ def run_due(*, seconds: float = WORK_SECONDS) -> Report:
 
     What is under way when the time is over, or when something breaks, is waited for and recorded.
     """
-    report, until = Report(), monotonic() + seconds
+    report, until, look = Report(), monotonic() + seconds, 1
     recover(report=report)
     with Couriers(slots=int(settings.NOTIFICATIONS_SEND_SLOTS)) as couriers:
         try:
-            while monotonic() < until and _round(couriers, report):
-                pass
+            while look and monotonic() < until:
+                look = _round(couriers, report, look=look)
         finally:
             for outcome in couriers.back(seconds=None):
                 record(outcome, report=report)
     return report
 
 
-def _round(couriers: Couriers, report: Report) -> bool:
-    """Claim what there is room for, record what came back; return whether more may be due."""
-    room, moved = couriers.room(), report.total
-    parcels = claim(limit=room, report=report) if room else []
+def _round(couriers: Couriers, report: Report, *, look: int) -> int:
+    """Claim what there is room for, record what came back.
+
+    Returns how many rows to look at next: more and more while nothing among them is to be sent,
+    as in a broadcast to people without a number; 0 when there is nothing left to do.
+    """
+    room, before = couriers.room(), report.total
+    parcels = claim(limit=room, look=look, report=report) if room else []
+    settled = report.total - before
     couriers.take(parcels)
     for outcome in couriers.back():
         record(outcome, report=report)
-    return bool(parcels) or couriers.are_busy or report.total > moved
+    if settled and not parcels:
+        return min(look * 2, MOST_ROWS)
+    return 1 if parcels or settled or couriers.are_busy or report.total > before else 0

@@ -5,7 +5,7 @@ Rows are changed in groups that change alike, so a batch costs a fixed number of
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -62,19 +62,20 @@ class Verdict:
 
 
 @transaction.atomic
-def claim(*, limit: int, report: Report) -> list[Parcel]:
+def claim(*, limit: int, report: Report, look: int = 0) -> list[Parcel]:
     """Take what is due, decide each, and write an attempt for what is to be sent.
 
+    Begins at most `limit`, and looks at as many rows, or at `look` if that is more.
     The addresses stay locked until the attempts are committed, so that whoever says STOP either
-    comes first and is heard, or waits for an attempt that had already begun.
+    comes first and is heard, or waits for an attempt that had already begun. Nothing is waited
+    for here: what somebody else holds is left for the next look.
     """
-    due = list(_due(limit))
+    due = _with_free_addresses(list(_due(max(limit, look))))
     if not due:
         return []
     patients = {row.notification.patient_id for row in due}
-    _lock_addresses(patients)
     with keys_loaded(patients):
-        verdicts = _judge(due, profiles=profiles_for(patients))
+        verdicts = _judge(due, limit=limit, profiles=profiles_for(patients))
         _settle([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
@@ -87,19 +88,35 @@ def _due(limit: int) -> QuerySet[Delivery]:
     return rows[:limit]
 
 
-def _lock_addresses(patients: Iterable[UUID]) -> None:
-    """Hold the addresses, oldest first. `no_key`: a message may be made to them meanwhile."""
-    locked = ContactPoint.objects.filter(patient_id__in=patients).select_for_update(no_key=True)
-    list(locked.order_by("id").values_list("id"))
+def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
+    """Lock the addresses of these rows' patients; leave out whom somebody else is at work on.
+
+    An import holds addresses and then wants deliveries: waiting here for it, with deliveries in
+    hand, would be a deadlock. `no_key`: a message may be made to an address meanwhile.
+    """
+    patients = {row.notification.patient_id for row in due}
+    theirs = ContactPoint.objects.filter(patient_id__in=patients).order_by("id")
+    locked = theirs.select_for_update(no_key=True, skip_locked=True)
+    held = set(locked.values_list("id", flat=True))
+    busy = {
+        patient_id for pk, patient_id in theirs.values_list("id", "patient_id") if pk not in held
+    }
+    return [row for row in due if row.notification.patient_id not in busy]
 
 
-def _judge(due: Sequence[Delivery], *, profiles: dict[UUID, PatientProfile]) -> list[Verdict]:
+def _judge(
+    due: Sequence[Delivery], *, limit: int, profiles: dict[UUID, PatientProfile]
+) -> list[Verdict]:
+    """Decide row by row until `limit` are to be sent; the rows after stay as they are."""
     addressed_to = [row.contact_id for row in due]
     known = facts_for(deliveries=due, now=clock.now(), profiles=profiles)
-    return [
-        _verdict(row, facts, profiles[row.notification.patient_id], contact_id)
-        for row, facts, contact_id in zip(due, known, addressed_to, strict=True)
-    ]
+    verdicts: list[Verdict] = []
+    for row, facts, contact_id in zip(due, known, addressed_to, strict=True):
+        verdicts.append(_verdict(row, facts, profiles[row.notification.patient_id], contact_id))
+        limit -= verdicts[-1].words is not None
+        if not limit:
+            break
+    return verdicts
 
 
 def _verdict(
