@@ -513,13 +513,13 @@ def test_a_lost_key_is_named_rather_than_blamed_on_the_row(sealed, settings):
 
 def test_verify_audit_says_that_all_is_well(sealed, capsys):
     call_command("verify_audit")
-    assert capsys.readouterr().out == "The audit trail is whole: 6 events, 2 seals.\n"
+    assert capsys.readouterr().out == "The audit trail is whole. Events: 6, seals: 2.\n"
 
 
 @pytest.mark.req("H-07")
 def test_verify_audit_names_what_is_wrong_and_fails(sealed, capsys):
     as_superuser("DELETE FROM audit_events WHERE id = %s", stored(sealed[1].pk))
-    with pytest.raises(CommandError, match="1 problem"):
+    with pytest.raises(CommandError, match="Problems: 1"):
         call_command("verify_audit")
     assert f"event {sealed[1].pk} of seal 1 is gone" in capsys.readouterr().out
 

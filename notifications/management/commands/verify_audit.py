@@ -26,8 +26,8 @@ class Command(BaseCommand):
         else:
             self.stdout.write("".join(f"{problem}\n" for problem in problems), ending="")
         if problems:
-            raise CommandError(f"The audit trail has {len(problems)} problems.")
+            raise CommandError(f"The audit trail is not whole. Problems: {len(problems)}.")
         if not options["json"]:
             self.stdout.write(
-                f"The audit trail is whole: {counts['events']} events, {counts['seals']} seals."
+                f"The audit trail is whole. Events: {counts['events']}, seals: {counts['seals']}."
             )
