@@ -6,7 +6,7 @@ Both functions are named in settings: the engine calls them and never imports th
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from notifications import clock
@@ -28,11 +28,20 @@ def patient_for(*, user: User, patient_id: UUID | None = None) -> User:
     return ward.patient
 
 
-def wards_of(user: User):
+def wards_of(user: User) -> QuerySet[Guardianship]:
     """Return the guardianships in force now under which `user` acts for others."""
+    return _in_force().filter(guardian=user)
+
+
+def guardians_of(patient: User) -> list[User]:
+    """Return who may act for a patient now."""
+    return [tie.guardian for tie in _in_force().filter(patient=patient).select_related("guardian")]
+
+
+def _in_force() -> QuerySet[Guardianship]:
     now = clock.now()
-    in_force = Q(ended_at=None) | Q(ended_at__gt=now)
-    return Guardianship.objects.filter(in_force, guardian=user, started_at__lte=now)
+    is_open = Q(ended_at=None) | Q(ended_at__gt=now)
+    return Guardianship.objects.filter(is_open, started_at__lte=now)
 
 
 def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:

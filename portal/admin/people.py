@@ -5,17 +5,19 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from notifications import contacts
 from notifications.enums import ContactKind
 from notifications.types import Refused
+from portal import services
 from portal.models import ExternalId, Guardianship, RecallSchedule, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
@@ -152,8 +154,20 @@ class GuardianshipAdmin(admin.ModelAdmin):
         "guardian__last_name",
     )
 
+    actions = ("end",)
+    readonly_fields = ("ended_at",)
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # it is ended, by its date
+        return False  # it is ended, and stays on record
+
+    @admin.action(description=_("End now"), permissions=["change"])
+    def end(self, request: HttpRequest, ties: QuerySet) -> None:
+        """End who acts for whom: their access, and what is sent to them."""
+        for tie in ties:
+            services.end_guardianship(guardianship_id=tie.pk, actor=f"user:{request.user.pk}")
+            self.log_change(request, tie, "end")
+        said = ngettext("%(count)s guardian ended.", "%(count)s guardians ended.", len(ties))
+        self.message_user(request, said % {"count": len(ties)}, messages.SUCCESS)
 
     @admin.display(description=_("patient"))
     def patient_name(self, row: Guardianship) -> str:

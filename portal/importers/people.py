@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from notifications import audit, clock
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import AuditAction
+from portal import services
 from portal.importers.addresses import ACTOR, drop_contacts, write_contact
 from portal.importers.household import Household
 from portal.importers.known import Known
@@ -121,7 +122,8 @@ def _write_tie(tie: TieRecord, *, guardian_id: UUID, known: Known) -> None:
         guardian_id=guardian_id, patient_id=patient_id, ended_at=None
     )
     if tie.has_ended:
-        in_force.update(ended_at=clock.now())
+        for row in in_force:
+            services.end_guardianship(guardianship_id=row.pk, actor=ACTOR)
         drop_contacts(patient_id=patient_id, slots=tie.address_slots, known=known)
     elif not in_force.update(relation=tie.relation):
         Guardianship.objects.create(

@@ -9,6 +9,7 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
+from portal.services.guardians import end_guardianship
 from portal.services.reminders import default_reminder_rules, reminder_steps
 from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
 
@@ -19,6 +20,7 @@ __all__ = [
     "complete",
     "confirm",
     "default_reminder_rules",
+    "end_guardianship",
     "mark_missed",
     "reminder_steps",
     "reschedule",
