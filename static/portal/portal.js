@@ -238,6 +238,18 @@ function keepPlace() { // so that Back leads to all the rows that were here
   history.replaceState(history.state, "", here);
 }
 
+function leave(row) { // Back leads to this row, also when newer ones have come in above it
+  history.scrollRestoration = "manual";
+  history.replaceState({ row: row.id }, "");
+}
+
+function comeBack() {
+  const row = document.getElementById(history.state?.row ?? "");
+  if (!row) return;
+  row.scrollIntoView({ block: "center" });
+  $("h3 a", row).focus({ preventScroll: true });
+}
+
 function settle() {
   joinDays();
   const fresh = [...document.querySelectorAll("#list li.newcomer")];
@@ -347,6 +359,7 @@ function usePopover(bell, popover, source) {
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll("details.menu[open]"))
     if (!menu.contains(target)) menu.open = false;
+  if (target.closest("#list h3 a")) leave(target.closest("li"));
   if (target.closest("[data-print]")) print();
   if (target.closest("#pill")) fill(target.closest("#pill"), false);
   const finder = target.closest("[data-zone]");
@@ -373,6 +386,7 @@ for (const each of document.querySelectorAll("[data-noscript]")) each.hidden = t
 for (const each of document.querySelectorAll("[data-print], [data-zone]")) each.hidden = false;
 for (const each of document.querySelectorAll("input.switch")) each.setAttribute("role", "switch");
 relate();
+comeBack();
 setInterval(relate, 60000);
 if ($("#center")) {
   showCount();
