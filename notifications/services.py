@@ -130,8 +130,15 @@ class PatientNotificationService:
     def get(self, *, patient_id: UUID, notification_id: UUID) -> PatientNotification:
         return PatientNotification.objects.get(patient_id=patient_id, pk=notification_id)
 
-    def unread_count(self, *, patient_id: UUID) -> int:
-        """Return what the badge shows: unread and not dismissed, archived, snoozed or expired."""
+    def unread_count(
+        self, *, patient_id: UUID, category: str = "", up_to: int | None = None
+    ) -> int:
+        """Return what the badge shows: unread and not dismissed, archived, snoozed or expired.
+
+        With a category or a `seq`, what `mark_all_read` would cover. Raises Refused.
+        """
+        if category or up_to is not None:
+            return inbox.count_unread(patient_id=patient_id, category=category, up_to=up_to)
         return realtime.position(patient_id=patient_id)[1]
 
     def changes_since(self, *, patient_id: UUID, seq: int) -> Changes:

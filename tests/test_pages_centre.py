@@ -342,3 +342,9 @@ def test_short_link_leads_through_sign_in_to_the_centre(client, ana_client):
     assert answer["Location"] == "/accounts/login/?next=/m"
     assert ana_client.get("/m")["Location"] == CENTRE
     assert reverse("short-link") == "/m"
+
+
+@pytest.mark.req("P-14")
+def test_marking_all_names_the_true_number_however_many_there_are(ana_client, ana):
+    tell(ana, *[f"Message {n}" for n in range(103)])
+    assert "Mark 103 as read" in text_of(ana_client.get(CENTRE))

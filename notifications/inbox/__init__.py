@@ -17,7 +17,7 @@ from notifications.inbox.changes import (
     snoozing,
     unreading,
 )
-from notifications.inbox.pages import LONGEST_PAGE, STATUSES, Page, page
+from notifications.inbox.pages import LONGEST_PAGE, STATUSES, Page, count_unread, page
 from notifications.inbox.upkeep import (
     expire_about,
     expire_due,
@@ -35,6 +35,7 @@ __all__ = [
     "acting",
     "archiving",
     "change",
+    "count_unread",
     "dismissing",
     "expire_about",
     "expire_due",

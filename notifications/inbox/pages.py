@@ -65,6 +65,12 @@ def _opened(rows: list[PatientNotification], *, patient_id: UUID) -> list[Patien
     return rows
 
 
+def count_unread(*, patient_id: UUID, category: str, up_to: int | None) -> int:
+    """Return how many "read all" would cover: unread, of a category, up to a `seq`."""
+    rows = matching(patient_id, "inbox", True, "", category, "")
+    return (rows if up_to is None else rows.filter(seq__lte=up_to)).order_by().count()
+
+
 def matching(
     patient_id: UUID, status: str, unread_only: bool, type_key: str, category: str, before: str
 ) -> QuerySet[PatientNotification]:

@@ -106,10 +106,9 @@ class Shown:
         """Return how many "Mark as read" would cover: unread, of this filter, drawn by now."""
         if self.view not in ("", "unread") or self.up_to is None:
             return 0
-        page = self.page(
-            patient_id=patient_id, before=str(self.up_to + 1), limit=MOST, unread_only=True
+        return patient_notification_service.unread_count(
+            patient_id=patient_id, category=self.category, up_to=self.up_to
         )
-        return len(page.items)
 
 
 def _position(value: str) -> int | None:
