@@ -177,20 +177,6 @@ def test_cancelling_some_rules_leaves_the_others(ana):
 # -- one that cannot be made --------------------------------------------------------------------
 
 
-def test_a_plan_that_cannot_be_read_or_written_keeps_nobody_waiting(ana, ben):
-    unreadable, unwritable, fine = (
-        plan(ana, key="a"),
-        plan(ana, key="b", payload=NotePayload(link="https://elsewhere.example/")),
-        plan(ben, key="c"),
-    )
-    unreadable.payload = {"good_until": "not a date"}
-    unreadable.save()
-    run(at=NOON + HOUR)
-    for broken in (unreadable, unwritable):
-        assert state_of(broken) == (PlanStatus.CANCELLED, Reason.PHI_BLOCKED)
-    assert state_of(fine)[0] == PlanStatus.SENT
-
-
 def test_a_plan_of_a_type_that_was_taken_out_is_called_off(ana):
     planned = plan(ana)
     PatientNotificationType.unregister("note")
