@@ -1,0 +1,60 @@
+"""The admin in a real browser: no complaint, targets large enough, choosing and confirming."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Person
+
+pytestmark = pytest.mark.browser
+
+SMALL = """() => [...document.querySelectorAll('a, button, input, select, summary')]
+  .map(element => [element.outerHTML.slice(0, 80), element.getBoundingClientRect()])
+  .filter(([_text, box]) => box.width > 1 && (box.width < 24 || box.height < 24))
+  .map(([text]) => text)"""
+
+
+@pytest.fixture
+def chief(site):
+    """Somebody with every right there is."""
+    site.manage("shell", "-c", MAKE_CHIEF)
+    return Person(id="", email="chief@example.com", first_name="Chief")
+
+
+MAKE_CHIEF = """
+from portal.models import User
+from tests.browser.desk import PASSWORD
+if not User.objects.filter(username="chief@example.com").exists():
+    User.objects.create_superuser(username="chief@example.com", password=PASSWORD)
+"""
+
+
+@pytest.mark.req("P-09")
+@pytest.mark.req("P-28")
+@pytest.mark.req("S-16")
+def test_no_admin_page_complains_or_is_too_small_to_press(visitor, desk, ana, chief):
+    desk.give_email(patient_id=ana.id, address=ana.email)
+    desk.tell(patient_id=ana.id, texts=["Hello"])
+    window = visitor()
+    page = window.sign_in(chief, "/admin/")
+    tables = page.locator("#content-main th a")
+    paths = [tables.nth(index).get_attribute("href") for index in range(tables.count())]
+    assert "/admin/notifications/patientnotification/" in paths
+    for path in [*paths, "/admin/portal/appointment/add/", "/admin/portal/user/add/"]:
+        page.goto(f"{window.site.url}{path}")
+        assert page.evaluate(SMALL) == [], path
+
+
+def test_a_patient_is_chosen_by_name_and_an_action_says_how_many(visitor, desk, ana, chief):
+    desk.give_email(patient_id=ana.id, address=ana.email)
+    window = visitor()
+    page = window.sign_in(chief, "/admin/notifications/contactpoint/add/")
+    page.locator(".field-patient .select2-selection").click()
+    page.keyboard.type(ana.first_name)
+    expect(page.locator(".select2-results__option").first).to_contain_text("Ana")
+    page.goto(f"{window.site.url}/admin/notifications/contactpoint/?q={ana.email}")
+    page.locator("#result_list tbody input[type=checkbox]").first.check()
+    page.locator("[name=action]").select_option("stop_using")
+    page.get_by_role("button", name="Go").click()
+    expect(page.get_by_text("1 row is selected.")).to_be_visible()
+    page.get_by_role("button", name="Stop using (1)").click()
+    expect(page.get_by_text("1 address changed.")).to_be_visible()
