@@ -6,7 +6,7 @@ the fence (`record`). What a crash leaves is found by the next run (`recover`), 
 say all there is to know.
 """
 
-from time import monotonic
+from time import monotonic, sleep
 
 from django.conf import settings
 from django.db import transaction
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 MOST_ROWS = 400  # looked at in one claim
+MOMENT = 0.02  # seconds: an address is changed in less
 WORK_SECONDS = 40  # of the queue's 60: a task is never cut off in mid-send
 
 
@@ -76,14 +77,17 @@ def _round(couriers: Couriers, report: Report, *, look: int) -> int:
     """Claim what there is room for, record what came back.
 
     Returns how many rows to look at next: more and more while nothing among them is to be sent,
-    as in a broadcast to people without a number; 0 when there is nothing left to do.
+    as in a broadcast to people without a number; 0 when there is nothing left to do. Whose
+    addresses somebody is changing comes next, a moment later.
     """
-    room, before = couriers.room(), report.total
+    room, before, report.passed_by = couriers.room(), report.total, 0
     parcels = claim(limit=room, look=look, report=report) if room else []
     settled = report.total - before
     couriers.take(parcels)
     for outcome in couriers.back():
         record(outcome, report=report)
-    if settled and not parcels:
+    if report.passed_by and not parcels:
+        sleep(MOMENT)
+    if (settled or report.passed_by) and not parcels:
         return min(look * 2, MOST_ROWS)
     return 1 if parcels or settled or couriers.are_busy or report.total > before else 0

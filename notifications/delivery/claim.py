@@ -70,7 +70,9 @@ def claim(*, limit: int, report: Report, look: int = 0) -> list[Parcel]:
     comes first and is heard, or waits for an attempt that had already begun. Nothing is waited
     for here: what somebody else holds is left for the next look.
     """
-    due = _with_free_addresses(list(_due(max(limit, look))))
+    found = list(_due(max(limit, look)))
+    due = _with_free_addresses(found)
+    report.passed_by = len(found) - len(due)
     if not due:
         return []
     patients = {row.notification.patient_id for row in due}

@@ -13,9 +13,13 @@ ACTOR = "system:delivery"
 
 @dataclass(kw_only=True)
 class Report:
-    """How many deliveries a run moved, by the status they moved to."""
+    """How many deliveries a run moved, by the status they moved to.
+
+    `passed_by` counts those the last claim left alone, because somebody held their addresses.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
+    passed_by: int = 0
 
     def add(self, status: str, count: int = 1) -> None:
         self.counts[str(status)] = self.counts.get(str(status), 0) + count
