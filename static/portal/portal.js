@@ -16,6 +16,8 @@ const later = (milliseconds, action) => setTimeout(action, milliseconds);
 const say = (text) => { const status = $("#status"); if (status) status.textContent = text; };
 const language = document.documentElement.lang;
 
+const said = () => {}; // a failed request has been told to the reader by htmx:afterRequest
+
 /* -- what the bell says ----------------------------------------------------------------------- */
 
 function showCount() {
@@ -219,7 +221,8 @@ let filling = false;
 
 function fill(pill, quietly) { // asked for by what stays: the pill itself may be drawn anew
   filling = quietly;
-  htmx.ajax("GET", pill.dataset.newer, { source: "#pill-bar", target: "#list", swap: "afterbegin" });
+  htmx.ajax("GET", pill.dataset.newer, { source: "#pill-bar", target: "#list", swap: "afterbegin" })
+    .catch(said);
 }
 
 function joinDays() { // what came in brings its own day headings: two of a day become one
@@ -306,7 +309,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
   cellState(elt, "saving", words.saving);
 });
 
-document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful, xhr } }) => {
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, target, successful, xhr } }) => {
   elt.closest("li, form")?.removeAttribute("aria-busy");
   if (successful) return;
   if (elt.dataset.cell) {
@@ -319,7 +322,8 @@ document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful, xhr
   const complaint = document.createElement("p");
   complaint.className = "complaint error";
   complaint.textContent = text;
-  elt.parentElement?.append(complaint);
+  const place = elt.closest("li, form, #list");
+  place ? place.append(complaint) : target.prepend(complaint); // the pill's rows, the popover
 });
 
 function cellState(elt, state, text) {
@@ -337,7 +341,8 @@ function usePopover(bell, popover, source) {
   let wasOpen = false; // a press on the bell has closed the popover before the click comes
   bell.addEventListener("pointerdown", () => { wasOpen = popover.matches(":popover-open"); });
   bell.addEventListener("click", (event) => {
-    if (!matchMedia("(min-width: 40em)").matches || event.ctrlKey || event.metaKey) return;
+    if (!popover.togglePopover || !matchMedia("(min-width: 40em)").matches) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     popover.togglePopover(!wasOpen && !popover.matches(":popover-open"));
     wasOpen = false;
@@ -348,7 +353,8 @@ function usePopover(bell, popover, source) {
     if (!open) return popover.contains(document.activeElement) && bell.focus();
     popover.setAttribute("aria-busy", "true");
     later(0, () => popover.focus());
-    htmx.ajax("GET", source, { target: popover, swap: "innerHTML" }).finally(() => popover.removeAttribute("aria-busy"));
+    htmx.ajax("GET", source, { source: popover, target: popover, swap: "innerHTML" })
+      .catch(said).finally(() => popover.removeAttribute("aria-busy"));
   });
   popover.addEventListener("keydown", ({ key }) => key === "Escape" && later(0, () => bell.focus()));
   addEventListener("htmx:afterRequest", ({ detail: { elt } }) => elt.id === "pop-all" && popover.hidePopover());

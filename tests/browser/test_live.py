@@ -117,6 +117,9 @@ def test_line_that_is_down_is_said_and_a_press_fails_visibly(site, visitor, desk
     site.kill("web")
     page.get_by_role("button", name="Archive").click()
     expect(page.locator("#list .complaint")).to_contain_text("Nothing was changed")
+    page.locator("#bell").click()
+    expect(page.locator("#popover .complaint")).to_contain_text("Try again")
+    page.keyboard.press("Escape")
     expect(page.locator("#line")).to_have_text("Reconnecting...", timeout=15_000)
     site.start("web")
 
