@@ -105,7 +105,8 @@ def words_for(row: Delivery) -> str:
     if not row.reason:
         return said
     why = rendering.sentence(reason=row.reason, params=row.reason_params)
-    return why if row.status == DeliveryStatus.HELD else f"{said}. {why}"
+    says_it_all = row.status in (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)
+    return why if says_it_all else f"{said}. {why}"
 
 
 def _channel_label(key: str) -> str:
