@@ -324,7 +324,6 @@ def test_message_page_says_what_happened_on_each_channel(ana_client, ana):
     assert "Email" in page
 
 
-@pytest.mark.req("F2")
 def test_the_centre_needs_the_same_queries_for_any_number_of_messages(
     ana, django_assert_max_num_queries
 ):
