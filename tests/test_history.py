@@ -73,7 +73,6 @@ def test_sent_delivered_and_read_are_three_words(ana):
     assert "Read" not in str(timeline(made))
 
 
-@pytest.mark.req("P-22")
 def test_each_reason_has_a_sentence_and_a_next_step_in_each_language():
     for reason in Reason:
         if not reason:
