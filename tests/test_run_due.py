@@ -96,13 +96,14 @@ def test_watching_sends_what_comes_and_ends_when_it_is_told_to(ana, stop, monkey
     monkeypatch.setattr("notifications.management.commands.run_due.PAUSE", 0.05)
     email_of(ana)
     send(ana)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     told = threading.Timer(1.0, os.kill, (os.getpid(), stop))
     told.start()
     try:
         said = run_due("--watch")
     finally:
         told.cancel()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert said.startswith("Looking every second. Ctrl-C stops.")
     assert len(ToldMail.handed) == 1

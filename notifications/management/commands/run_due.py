@@ -65,16 +65,16 @@ class Command(BaseCommand):
     def _watch(self, *, as_json: bool) -> None:
         self.stdout.write("Looking every second. Ctrl-C stops.")
         stopped: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
-        try:
-            while not stopped:
-                report = scheduler.notification_scheduler_service.run_due()
-                scheduler.finish_tick()
-                if report.total:
-                    self.stdout.write(_in_words(report))
-                time.sleep(PAUSE)
-        except KeyboardInterrupt:
-            self.stdout.write("Stopped.")
+        # Both by name: a program started in the background is born deaf to Ctrl-C.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _frame: stopped.append(number))
+        while not stopped:
+            report = scheduler.notification_scheduler_service.run_due()
+            scheduler.finish_tick()
+            if report.total:
+                self.stdout.write(_in_words(report))
+            time.sleep(PAUSE)
+        self.stdout.write("Stopped.")
 
 
 def _all_due(moment: datetime | None) -> scheduler.TickReport:
