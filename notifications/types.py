@@ -274,6 +274,6 @@ class Refused(ValueError):
     """What was asked cannot be done. `field` names the culprit; the text is for the person."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message)
+        self.message = str(message)  # in the language of whoever asked, not of whoever looks later
+        super().__init__(self.message)
         self.field = field
-        self.message = message

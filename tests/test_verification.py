@@ -5,6 +5,7 @@ import smtplib
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from notifications import clock, consent, contacts
 from notifications.enums import AuditAction, ContactKind, ContactStatus, ErrorKind, Level
@@ -91,6 +92,13 @@ def test_after_a_wrong_code_the_patient_is_told_how_many_tries_are_left(number, 
         enter(number, wrong(code))
     assert refusal.value.field == "code"
     enter(number, code)
+
+
+def test_a_refusal_keeps_the_language_of_whoever_asked(number, carrier):
+    ask(number)
+    with translation.override("es"), pytest.raises(Refused) as refusal:
+        ask(number)
+    assert "segundos" in refusal.value.message == str(refusal.value)
 
 
 @pytest.mark.parametrize("typed", ["", "abc", "１２３４５６", "1" * 1000, "\x00"])
