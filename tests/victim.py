@@ -60,7 +60,7 @@ def work() -> None:
     from tests.engine import NOON, NotePayload
 
     PatientNotificationType.register(NotePayload)
-    delivery.open_count()  # connected: what follows is the work alone
+    delivery.oldest_due()  # connected: what follows is the work alone
     print("ready", flush=True)  # noqa: T201 - how it tells that it waits
     sys.stdin.readline()
     with clock.at(NOON):

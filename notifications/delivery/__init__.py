@@ -18,7 +18,7 @@ from notifications.delivery.claim import claim
 from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
-from notifications.delivery.statuses import Report, oldest_due, open_count
+from notifications.delivery.statuses import Report, oldest_due
 from notifications.delivery.words import links_for
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "cancel_open",
     "links_for",
     "oldest_due",
-    "open_count",
     "run_due",
     "wake_after_commit",
     "work",

@@ -71,11 +71,6 @@ def audit_status(row: Delivery) -> None:
     )
 
 
-def open_count() -> int:
-    """Return how many deliveries wait, due or not."""
-    return Delivery.objects.filter(status__in=OPEN_STATUSES).count()
-
-
 def oldest_due() -> datetime | None:
     """Return since when the oldest due delivery waits, or None. Aware, UTC."""
     due = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=clock.real_now())
