@@ -148,8 +148,16 @@ def badge(page: Page) -> str:
     return shown.inner_text() if shown.count() else ""
 
 
-def focused(page: Page) -> str:
-    """Return the text of the element that has the focus, or the name of its tag."""
-    return page.evaluate(
-        "() => document.activeElement.innerText?.trim() || document.activeElement.tagName"
+def expect_focus(page: Page, *, text: str = "", tag: str = "") -> None:
+    """Wait until the focus is where it belongs: on an element with this text or of this tag.
+
+    The page moves it a moment after the rows are drawn. Without either, anywhere but nowhere.
+    """
+    page.wait_for_function(
+        """([text, tag]) => {
+            const here = document.activeElement;
+            if (text && here.innerText?.trim() !== text) return false;
+            return tag ? here.tagName === tag : here.tagName !== "BODY";
+        }""",
+        arg=[text, tag],
     )

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import badge, focused
+from tests.browser.conftest import badge, expect_focus
 
 pytestmark = pytest.mark.browser
 
@@ -111,7 +111,7 @@ def test_confirming_ends_the_question(visitor, desk, ana):
 
     expect(page.locator("#list .done-line")).to_contain_text("Confirmed")
     expect(page.locator("#list").get_by_role("button", name="Confirm")).to_have_count(0)
-    assert page.evaluate("document.activeElement.tagName") != "BODY"
+    expect_focus(page)
     assert desk.visit_status(visit_id=visit) == "confirmed"
     page.get_by_role("link", name="Visits").click()
     expect(page.get_by_text("You confirmed this visit")).to_be_visible()
@@ -128,7 +128,7 @@ def test_every_row_action_keeps_the_focus_on_the_page(visitor, desk, ana):
         with page.expect_response(lambda answer: answer.request.method == "POST"):
             page.keyboard.press("Enter")
         page.wait_for_timeout(250)
-        assert page.evaluate("document.activeElement.tagName") != "BODY", name
+        expect_focus(page)
 
     press("One", "Mark as read")
     press("One", "Mark as unread")
@@ -137,7 +137,7 @@ def test_every_row_action_keeps_the_focus_on_the_page(visitor, desk, ana):
     press("Three", "Dismiss")
     row(page, "Four").locator("summary").press("Enter")
     press("Four", "Tomorrow morning")
-    assert focused(page) == "Undo"
+    expect_focus(page, text="Undo")
     expect(page.locator("#list .tomb")).to_have_count(3)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import badge, focused
+from tests.browser.conftest import badge, expect_focus
 
 pytestmark = pytest.mark.browser
 
@@ -73,8 +73,7 @@ def test_rows_stand_still_and_the_pill_brings_the_new_ones(visitor, desk, ana):
     assert len(texts) == 14
     expect(page.locator("#list h2")).to_have_count(1)
     expect(pill).to_have_count(0)
-    assert focused(page) == "A message from your care team"
-    assert page.evaluate("document.activeElement.tagName") == "H3"
+    expect_focus(page, text="A message from your care team", tag="H3")
 
 
 def test_empty_list_fills_at_once(visitor, desk, ana):
