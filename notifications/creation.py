@@ -235,11 +235,6 @@ def _preview(
 ) -> Preview:
     decision = policy.decide(facts)
     channel = PatientNotificationChannel.known(row.channel)
-    content = rendering.render(
-        payload=payload,
-        parts=channel.parts,
-        level=channel.ceiling if channel.contact_kind is None else decision.level,
-        profile=profile,
-        links=delivery.links_for(row, payload_class=type(payload), profile=profile),
-    )
+    level = channel.ceiling if channel.contact_kind is None else decision.level
+    _level, content = delivery.written(row, payload=payload, level=level, profile=profile)
     return Preview(channel=row.channel, decision=decision, content=content)

@@ -84,6 +84,7 @@ class ContactEffect(models.TextChoices):
     NEEDS_UPDATE = "needs_update", _("The address does not work")
     OPTED_OUT = "opted_out", _("The patient opted out")
     REMOVED = "removed", _("The device is gone")
+    COMPLAINED = "complained", _("The patient called it spam")
 
 
 class ErrorKind(models.TextChoices):
@@ -161,6 +162,7 @@ class Reason(models.TextChoices):
     CANCELLED = "cancelled", _("Appointment was changed before sending")
     RATE_LIMITED = "rate_limited", _("Enough texts this week already")
     PHI_BLOCKED = "phi_blocked", _("Text failed the privacy check")
+    UNWRITABLE = "unwritable", _("The message could not be read or written")
 
 
 NEXT_STEPS: dict[str, str] = {
@@ -188,6 +190,7 @@ NEXT_STEPS: dict[str, str] = {
     Reason.CANCELLED: _("See the new reminder"),
     Reason.RATE_LIMITED: _("E-mail, or override with a reason"),
     Reason.PHI_BLOCKED: _("Open the template"),
+    Reason.UNWRITABLE: _("Call, and tell whoever runs the system"),
 }
 
 
@@ -236,5 +239,30 @@ class AuditAction(models.TextChoices):
     DENIED = "denied", _("Refused")
     EXPORTED = "exported", _("Exported")
     IMPORTED = "imported", _("Imported")
+    REPLY = "reply", _("Answered by text")
     CHANGED = "changed", _("Changed")
     DELETED = "deleted", _("Deleted")
+
+
+class CarrierEventKind(models.TextChoices):
+    RECEIPT = "receipt", _("What became of a message")
+    REPLY = "reply", _("A text from a patient")
+
+
+class EventOutcome(models.TextChoices):
+    """What a carrier's call led to. Empty: kept, and still to be looked at."""
+
+    APPLIED = "applied", _("Applied")
+    NOTHING_NEW = "nothing_new", _("Nothing new")
+    UNKNOWN_DELIVERY = "unknown_delivery", _("No such message here")
+
+
+class ReplyMeaning(models.TextChoices):
+    """What a text from a patient asks for. What is not understood waits for a person."""
+
+    STOP = "stop", _("Wants no more texts")
+    START = "start", _("Wants texts again")
+    HELP = "help", _("Asks for help")
+    CONFIRM = "confirm", _("Confirms a visit")
+    CALL = "call", _("Asks for a call")
+    UNCLEAR = "unclear", _("For a person to read")

@@ -102,7 +102,7 @@ def in_time(facts: Facts) -> Decision | None:
 
 def readable(facts: Facts) -> Decision | None:
     """A message whose type is gone, or whose payload does not open, cannot be written."""
-    return None if facts.is_readable else _skip(Reason.PHI_BLOCKED)
+    return None if facts.is_readable else _skip(Reason.UNWRITABLE)
 
 
 def still_true(facts: Facts) -> Decision | None:

@@ -178,7 +178,7 @@ def _settle(
     if row.expires_at is not None and row.expires_at <= clock.now():
         row.status, row.reason = PlanStatus.EXPIRED, Reason.EXPIRED
     elif payload is None:
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.PHI_BLOCKED
+        row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
     elif not is_true:
         row.status, row.reason = PlanStatus.CANCELLED, Reason.CANCELLED
     else:
@@ -206,7 +206,7 @@ def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
         raise
     except Exception as fault:
         logger.error("plan %s cannot be written: %s", row.pk, type(fault).__name__)
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.PHI_BLOCKED
+        row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
 
 
 def tick() -> None:

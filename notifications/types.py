@@ -235,14 +235,30 @@ class SendResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """What a carrier told us later; `event_key` makes a repeat recognisable."""
+    """What a carrier told us later; `event_key` makes a repeat recognisable.
 
-    delivery_id: UUID
+    `status` None: nothing that moves a delivery, such as a complaint. `raw` is what the carrier
+    said, as it said it.
+    """
+
+    delivery_id: UUID | None  # None: the carrier did not say of which of ours it speaks
     provider_id: str
     event_key: str
-    status: DeliveryStatus
+    status: DeliveryStatus | None
     code: str = ""
     contact: ContactEffect = ContactEffect.NONE
+    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A text a patient sent us. `is_answered`: the carrier has answered it already (STOP, HELP)."""
+
+    event_key: str
+    sender: str  # E.164
+    text: str
+    is_answered: bool = False
+    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class ChannelError(Exception):

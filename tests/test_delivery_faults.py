@@ -48,7 +48,7 @@ def test_a_text_with_an_impossible_zone_is_skipped_and_ben_still_gets_his(ana, b
     made.payload = made.payload | {"location_zone": "Mars/Olympus"}
     made.save()
     run()
-    assert status_of(made, "email") == (DeliveryStatus.SKIPPED, Reason.PHI_BLOCKED)
+    assert status_of(made, "email") == (DeliveryStatus.SKIPPED, Reason.UNWRITABLE)
     assert status_of(plain, "email") == (DeliveryStatus.ACCEPTED, "")
     assert "Mars" not in caplog.text
 

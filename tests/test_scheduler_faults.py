@@ -31,7 +31,7 @@ def outcome(row: ScheduledNotification) -> tuple[str, str]:
     return ScheduledNotification.objects.values_list("status", "reason").get(pk=row.pk)
 
 
-UNWRITABLE = (PlanStatus.CANCELLED, Reason.PHI_BLOCKED)
+UNWRITABLE = (PlanStatus.CANCELLED, Reason.UNWRITABLE)
 
 
 def both_plans_are_settled(bad, good, patient) -> None:

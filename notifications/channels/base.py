@@ -3,13 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
-from notifications.types import Envelope, Receipt, SendResult
+from notifications.types import Envelope, Receipt, Reply, SendResult
+
+
+class NotSupported(LookupError):
+    """No carrier of this channel makes calls of this kind."""
 
 
 class Channel(ABC):
@@ -49,9 +54,33 @@ class Channel(ABC):
         Takes at most 15 s. Raises ChannelError when refused, AnswerLost when nobody can tell.
         """
 
-    def receipts(self, *, request: HttpRequest) -> list[Receipt]:
-        """Verify a carrier's call, then return what it tells us. Raises PermissionDenied."""
-        return []
+    def prepare(self, content: Mapping[str, str]) -> dict[str, str]:
+        """Return the words as the carrier takes them, such as with simpler letters. Pure."""
+        return dict(content)
+
+    def fits(self, content: Mapping[str, str]) -> bool:
+        """Return whether prepared words can go as they are. If not, the neutral sentence goes."""
+        return True
+
+    def accept_address(self, value: Mapping[str, str]) -> dict[str, str]:
+        """Return an address as it is kept. Raises Refused for one nothing must be sent to. Pure."""
+        return dict(value)
+
+    def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
+        """Verify a carrier's call, then return what it tells us of our messages.
+
+        `delivery_id` is the one in the address it called. Raises PermissionDenied when it is not
+        the carrier that calls.
+        """
+        raise NotSupported
+
+    def replies(self, *, request: HttpRequest) -> list[Reply]:
+        """Verify a carrier's call, then return what patients wrote. Raises PermissionDenied."""
+        raise NotSupported
+
+    def reply_response(self, *, answer: str) -> HttpResponse:
+        """Return what a carrier wants to hear after a reply: our answer to the patient, if any."""
+        return HttpResponse(status=204)
 
     def look_up(self, *, envelope: Envelope) -> SendResult | None:
         """Ask the carrier about a lost answer; None when it knows nothing."""

@@ -19,16 +19,16 @@ from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
 from notifications.delivery.statuses import Report, oldest_due
-from notifications.delivery.words import links_for
+from notifications.delivery.words import written
 
 __all__ = [
     "Report",
     "cancel_open",
-    "links_for",
     "oldest_due",
     "run_due",
     "wake_after_commit",
     "work",
+    "written",
 ]
 
 MOST_ROWS = 400  # looked at in one claim

@@ -37,7 +37,7 @@ OUTCOME_OF_SKIP = {
     Reason.EXPIRED: DeliveryStatus.EXPIRED,
     Reason.CANCELLED: DeliveryStatus.CANCELLED,
 }
-UNWRITABLE = Decision(action=Action.SKIP, reason=Reason.PHI_BLOCKED)
+UNWRITABLE = Decision(action=Action.SKIP, reason=Reason.UNWRITABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
             DeliveryStatus.SENDING,
             reason=Reason.NONE,
             reason_params={},
-            level=group[0].decision.level,
+            level=group[0].words.envelope.level,
             attempts=row.attempts + 1,
             fence=row.fence + 1,
             lease_until=clock.real_now() + LEASE,
@@ -188,7 +188,7 @@ def _outcome(verdict: Verdict) -> Hashable:
 
 
 def _start(verdict: Verdict) -> Hashable:
-    return verdict.row.attempts, verdict.decision.level
+    return verdict.row.attempts, verdict.words.envelope.level
 
 
 def _parcel(row: Delivery, words: Words) -> Parcel:

@@ -21,10 +21,7 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
     notification = row.notification
     payload = payload_of(type_key=notification.type, data=notification.payload)
     channel = PatientNotificationChannel.known(row.channel)
-    links = links_for(row, payload_class=type(payload), profile=profile)
-    content = rendering.render(
-        payload=payload, parts=channel.parts, level=level, profile=profile, links=links
-    )
+    level, content = written(row, payload=payload, level=level, profile=profile)
     envelope = Envelope(
         delivery_id=row.pk,
         to=row.contact.value,
@@ -33,10 +30,29 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
         callback_url=rendering.public_url(f"webhooks/{channel.key}/{row.pk}/"),
         language=profile.language,
         priority=PatientNotificationPriority(notification.priority),
-        unsubscribe_url=links["unsubscribe_url"],
+        unsubscribe_url=_way_out(row, payload_class=type(payload)),
         sender=profile.public_name,
     )
     return Words(envelope=envelope, content=content)
+
+
+def written(
+    row: Delivery, *, payload: NotificationPayload, level: Level, profile: PatientProfile
+) -> tuple[Level, dict[str, str]]:
+    """Return a delivery's words at a level, or the neutral sentence where those do not fit."""
+    channel = PatientNotificationChannel.known(row.channel)()
+    content = channel.prepare(
+        rendering.render(
+            payload=payload,
+            parts=channel.parts,
+            level=level,
+            profile=profile,
+            links=links_for(row, payload_class=type(payload), profile=profile),
+        )
+    )
+    if level == Level.L0 or channel.fits(content):
+        return level, content
+    return written(row, payload=payload, level=Level.L0, profile=profile)
 
 
 def links_for(
@@ -44,12 +60,14 @@ def links_for(
 ) -> dict[str, str]:
     """Return the full URLs a message carries: to itself, to the settings, and the way out."""
     pages = f"{profile.pages}/notifications"
-    way_out = preferences.unsubscribe_url(
-        patient_id=row.notification.patient_id, payload_class=payload_class
-    )
     return {
         "view_url": rendering.public_url(f"{pages}/{row.notification_id}/"),
         "short_url": rendering.public_url("/m"),
         "settings_url": rendering.public_url(f"{pages}/settings/"),
-        "unsubscribe_url": way_out,
+        "unsubscribe_url": _way_out(row, payload_class=payload_class),
     }
+
+
+def _way_out(row: Delivery, *, payload_class: type[NotificationPayload]) -> str:
+    patient_id = row.notification.patient_id
+    return preferences.unsubscribe_url(patient_id=patient_id, payload_class=payload_class)

@@ -1,0 +1,1 @@
+"""What comes in from carriers: receipts of what we sent, and what patients write."""
