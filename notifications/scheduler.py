@@ -1,17 +1,18 @@
 """The second front door: what is planned for later, and what the clock does each minute."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import Error, connection, transaction
+from django.db.models import Max
 
 from notifications import audit, clock, delivery, inbox, realtime
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
-from notifications.models import Heartbeat, ScheduledNotification
+from notifications.models import Heartbeat, PatientNotification, ScheduledNotification
 from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
 
@@ -132,6 +133,20 @@ class NotificationSchedulerService:
     def planned_for(self, *, subject: str) -> list[ScheduledNotification]:
         """Return every plan about a subject, whatever became of it, in order."""
         return list(ScheduledNotification.objects.filter(subject=subject).order_by("due_at"))
+
+    def plans_about(self, *, subjects: Iterable[str]) -> dict[str, list[ScheduledNotification]]:
+        """Return every plan about each of these subjects, without its payload. One query."""
+        found: dict[str, list[ScheduledNotification]] = {}
+        rows = ScheduledNotification.objects.filter(subject__in=list(subjects)).defer("payload")
+        for row in rows.order_by("due_at"):
+            found.setdefault(row.subject, []).append(row)
+        return found
+
+    def last_told(self, *, subjects: Iterable[str]) -> dict[str, datetime]:
+        """Return when the newest message about each subject was made. Aware. One query."""
+        made = PatientNotification.objects.filter(subject__in=list(subjects)).order_by()
+        newest = made.values_list("subject").annotate(at=Max("created_at"))
+        return dict(newest)
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """When a visit is reminded of. The times are worked out here; the engine keeps and sends them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -83,10 +83,29 @@ def plan_reminders(visit: Appointment, *, with_overdue: bool) -> None:
 
     Planning the same visit and revision again makes nothing new.
     """
-    rules = visit.location.reminder_rules.filter(is_active=True)
-    minutes = dict(rules.values_list("name", "minutes_before"))
-    steps = reminder_steps(starts_at=visit.starts_at, zone=visit.location.zone, rules=minutes)
-    for step in steps_ahead(steps, now=clock.now(), with_overdue=with_overdue):
+    steps = steps_of(visit, rules=rules_of(visit.location))
+    plan_steps(visit, steps_ahead(steps, now=clock.now(), with_overdue=with_overdue))
+
+
+def rules_of(location: Location) -> dict[str, int]:
+    """Return a location's rules in force: minutes before by name."""
+    rules = location.reminder_rules.filter(is_active=True)
+    return dict(rules.values_list("name", "minutes_before"))
+
+
+def steps_of(visit: Appointment, *, rules: Mapping[str, int]) -> list[ReminderStep]:
+    """Return the reminders that rules give a visit, past ones too, the earliest first."""
+    return reminder_steps(starts_at=visit.starts_at, zone=visit.location.zone, rules=rules)
+
+
+def key_of(visit: Appointment, step: ReminderStep) -> str:
+    """Return the key a step's plan has: the same for the same visit, revision and rule."""
+    return f"reminder:{visit.pk}:{visit.revision}:{step.rule}"
+
+
+def plan_steps(visit: Appointment, steps: Iterable[ReminderStep]) -> None:
+    """Plan some of a visit's reminders, in the caller's transaction."""
+    for step in steps:
         _plan(visit, step)
 
 
@@ -133,13 +152,18 @@ def _plan(visit: Appointment, step: ReminderStep) -> None:
         patient_id=visit.patient_id,
         payload=AppointmentReminderPayload(
             **visit_fields(visit),
-            asks_to_confirm=visit.starts_at - step.due_at >= ASKS_AT_LEAST,
+            asks_to_confirm=_asks(visit, step),
             current_until=step.expires_at,
         ),
         subject=visit.subject,
         rule=step.rule,
         due_at=step.due_at,
-        key=f"reminder:{visit.pk}:{visit.revision}:{step.rule}",
+        key=key_of(visit, step),
         revision=visit.revision,
         expires_at=step.expires_at,
     )
+
+
+def _asks(visit: Appointment, step: ReminderStep) -> bool:
+    has_answered = visit.status == Appointment.Status.CONFIRMED
+    return not has_answered and visit.starts_at - step.due_at >= ASKS_AT_LEAST

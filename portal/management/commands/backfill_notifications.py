@@ -1,0 +1,99 @@
+"""`manage.py backfill_notifications`: plan the reminders that visits in the book still lack."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import Progress
+
+from notifications import clock
+from portal.services.backfill import Backfilled, backfill, visits_ahead
+
+MOST_DAYS = 3660  # ten years: further on there is no book
+
+
+class Command(BaseCommand):
+    help = (
+        "Plan the reminders that upcoming visits lack by their location's rules, such as after a "
+        "new rule. Tells nobody of old bookings, plans nothing stale, and is safe to run again, "
+        "also after it was cut off."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--since", metavar="DAY", help="only visits booked from this day on (UTC), 2026-11-22"
+        )
+        parser.add_argument(
+            "--days", type=int, metavar="N", help="only visits within the next N days"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would be planned")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        visits = visits_ahead(
+            booked_since=_start_of(options["since"]), until=_end_of(options["days"])
+        )
+        with self._progress(total=visits.count(), quiet=options["json"]) as advance:
+            done = backfill(visits, is_rehearsal=options["dry_run"], on_progress=advance)
+        if options["json"]:
+            self.stdout.write(json.dumps({**vars(done), "written": not options["dry_run"]}))
+        else:
+            self._tell(done, is_rehearsal=options["dry_run"])
+
+    def _tell(self, done: Backfilled, *, is_rehearsal: bool) -> None:
+        rules = ", ".join(f"{name} {count:,}" for name, count in sorted(done.plans.items()))
+        verb = "To plan" if is_rehearsal else "Planned"
+        self.stdout.write(f"Visits ahead: {done.looked_at:,}; lacking a reminder: {done.lacking:,}")
+        self.stdout.write(f"{verb}: {done.plans.total():,} reminders{f' ({rules})' * bool(rules)}")
+        if done.at_once:
+            self.stdout.write(f"Due already, so sent by the next run: {done.at_once:,}")
+        if is_rehearsal:
+            self.stdout.write("This was a dry run: nothing was written.")
+
+    @contextmanager
+    def _progress(self, *, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
+        """Show a bar on a terminal, a line a chunk elsewhere, nothing beside JSON."""
+        console = Console(stderr=True)
+        if quiet:
+            yield lambda count: None
+        elif console.is_terminal:
+            with Progress(console=console, transient=True) as bar:
+                task = bar.add_task("Visits", total=total)
+                yield lambda count: bar.advance(task, count)
+        else:
+            yield _Lines(self.stderr.write, total=total)
+
+
+class _Lines:
+    """Says how far a run is, where there is no terminal to draw on."""
+
+    def __init__(self, say: Callable[[str], Any], *, total: int) -> None:
+        self.say, self.total, self.done = say, total, 0
+
+    def __call__(self, count: int) -> None:
+        self.done += count
+        self.say(f"{self.done:,} of {max(self.done, self.total):,} visits")
+
+
+def _start_of(text: str | None) -> datetime | None:
+    """Return the start of a day in UTC. Raises CommandError for what is no day."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"--since {text!r} is not a day; write 2026-11-22") from None
+    return datetime.combine(day, time(), tzinfo=timezone.get_default_timezone())
+
+
+def _end_of(days: int | None) -> datetime | None:
+    if days is None:
+        return None
+    if not 0 < days <= MOST_DAYS:
+        raise CommandError(f"--days is a number from 1 to {MOST_DAYS}")
+    return clock.now() + timedelta(days=days)
