@@ -4,13 +4,15 @@ from collections import Counter
 
 import pytest
 
-from notifications import audit, consent, contacts, preferences
+from notifications import audit, clock, consent, contacts, preferences
 from notifications.enums import AuditAction, ContactKind, PatientNotificationType
 from notifications.models import AuditEvent
+from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from portal.models import Guardianship
+from tests.clinic import wall
 from tests.conftest import signed_in
-from tests.engine import NotePayload, email_of, run, say, send
+from tests.engine import NotePayload, delivery_of, email_of, phone_of, run, say, send
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +60,52 @@ def test_what_left_is_one_row(ana, since):
     assert since()[(AuditAction.SENT, "system:delivery")] == 1
     run()
     assert since() == {}
+
+
+def stands():
+    """What the trail says of deliveries: status and reason of each row."""
+    rows = AuditEvent.objects.filter(action=AuditAction.STATUS).order_by("at", "pk")
+    return [(row.details["status"], row.details["reason"]) for row in rows]
+
+
+@pytest.mark.req("H-06")
+def test_what_did_not_leave_is_one_row_each_with_its_reason(ana, ben):
+    send(ana)
+    run()
+    assert sorted(stands()) == [
+        ("skipped", "no_address"),
+        ("skipped", "no_address"),
+        ("skipped", "no_device"),
+    ]
+    rows = AuditEvent.objects.filter(action=AuditAction.STATUS)
+    assert {(row.patient_id, row.actor, row.object_type) for row in rows} == {
+        (ana.pk, "system:delivery", "delivery")
+    }
+    run()
+    assert len(stands()) == 3
+
+
+@pytest.mark.req("H-06")
+def test_a_text_held_for_the_night_and_then_sent_is_two_rows(ana, carrier):
+    phone_of(ana)
+    with clock.at(wall("2026-11-24 23:30")):
+        made = send(ana)
+        run()
+    assert ("held", "quiet_hours") in stands()
+    run(at=wall("2026-11-25 08:00"))
+    text = delivery_of(made, "sms")
+    of_text = AuditEvent.objects.filter(object_id=str(text.pk)).order_by("at", "pk")
+    assert [row.details["status"] for row in of_text] == ["held", "accepted"]
+
+
+@pytest.mark.req("H-06")
+def test_what_is_called_off_before_it_left_is_one_row_each(ana, ben):
+    send(ana, subject="appointment:1")
+    send(ben, subject="appointment:2")
+    notification_scheduler_service.cancel(subject="appointment:1")
+    assert stands() == [("cancelled", "cancelled")] * 3
+    rows = AuditEvent.objects.filter(action=AuditAction.STATUS)
+    assert {row.patient_id for row in rows} == {ana.pk}
 
 
 @pytest.mark.req("H-06")

@@ -44,14 +44,14 @@ def test_twenty_messages_are_claimed_in_as_many_statements_as_four(location):
     for patient in crowd(location, 20, start=100):
         send(patient)
     many = claimed(20)
-    assert few == many <= 13
+    assert few == many <= 14  # one of them is the audit rows of what is skipped
     assert Delivery.objects.filter(status=DeliveryStatus.SENDING).count() == 48
 
 
 def test_skipping_what_nobody_wants_costs_the_same_for_many_as_for_few(location):
     for patient in [make_patient(f"n{n}@example.com", "N", location) for n in range(40)]:
         send(patient)
-    assert claimed(40) <= 14
+    assert claimed(40) <= 15  # one is the audit rows; SQLite takes 100 of them at once
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered", "skipped"}
 
 

@@ -12,7 +12,13 @@ Actors are `user:<id>` for people and `system:<job>` for programs. Details hold 
 from notifications.audit.purging import purging
 from notifications.audit.sealing import WINDOW, seal
 from notifications.audit.verifying import verify
-from notifications.audit.writing import actor_of, record, record_denied, record_many
+from notifications.audit.writing import (
+    actor_of,
+    record,
+    record_denied,
+    record_each,
+    record_many,
+)
 
 __all__ = [
     "WINDOW",
@@ -20,6 +26,7 @@ __all__ = [
     "purging",
     "record",
     "record_denied",
+    "record_each",
     "record_many",
     "seal",
     "verify",

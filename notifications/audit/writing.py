@@ -47,11 +47,23 @@ def record_many(
     **details: Any,
 ) -> None:
     """Write one row for each (patient id, object), in few statements. Raises as `record` does."""
+    each = ((patient_id, obj, details) for patient_id, obj in rows)
+    record_each(action=action, actor=actor, rows=each)
+
+
+def record_each(
+    *,
+    action: AuditAction,
+    actor: str,
+    rows: Iterable[tuple[UUID | None, Model | None, dict[str, Any]]],
+) -> None:
+    """Write one row for each (patient id, object, details), as `record_many` does."""
     events = [
         _event(action=action, actor=actor, patient_id=patient_id, obj=obj, details=details)
-        for patient_id, obj in rows
+        for patient_id, obj, details in rows
     ]
-    AuditEvent.objects.bulk_create(events, batch_size=ROWS_A_STATEMENT)
+    if events:
+        AuditEvent.objects.bulk_create(events, batch_size=ROWS_A_STATEMENT)
 
 
 def record_denied(*, actor: str, route: str) -> None:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from notifications import clock, rendering
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
-from notifications.delivery.statuses import Report, move_all
+from notifications.delivery.statuses import Report, audit_settled, move_all
 from notifications.delivery.words import Words, compose
 from notifications.enums import (
     OPEN_STATUSES,
@@ -148,6 +148,7 @@ def _settle(verdicts: Sequence[Verdict], report: Report) -> None:
         rows = [verdict.row for verdict in group]
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
         report.add(status, len(rows))
+    audit_settled([verdict.row for verdict in verdicts])
 
 
 def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from notifications import clock
-from notifications.delivery.statuses import Report, audit_status, move
+from notifications.delivery.statuses import Report, audit_settled, audit_status, move
 from notifications.enums import (
     OPEN_STATUSES,
     AttemptResult,
@@ -27,8 +27,9 @@ def recover(*, report: Report) -> None:
     ).select_related("notification")
     for row in lost.order_by("lease_until")[:BATCH]:
         _settle_lost_lease(row, report)
-    for row in _repeatable().order_by("status_at")[:BATCH]:
-        move(row, DeliveryStatus.PLANNED, reason=Reason.NONE, due_at=clock.now())
+    again = _repeatable().order_by("status_at").values_list("pk", flat=True)[:BATCH]
+    for row in Delivery.objects.filter(pk__in=list(again)).select_related("notification"):
+        _repeat(row)
 
 
 def _repeatable() -> QuerySet[Delivery]:
@@ -55,10 +56,19 @@ def _settle_lost_lease(row: Delivery, report: Report) -> None:
 
 
 @transaction.atomic
+def _repeat(row: Delivery) -> None:
+    if move(row, DeliveryStatus.PLANNED, reason=Reason.NONE, due_at=clock.now()):
+        audit_status(row)
+
+
+@transaction.atomic
 def cancel_open(*, subject: str) -> int:
     """Cancel what has not left yet of every message about a subject; return how many."""
     rows = Delivery.objects.filter(notification__subject=subject, status__in=OPEN_STATUSES)
-    return sum(
-        move(row, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+    cancelled = [
+        row
         for row in rows.select_related("notification").order_by("id")
-    )
+        if move(row, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+    ]
+    audit_settled(cancelled)
+    return len(cancelled)

@@ -71,6 +71,16 @@ def audit_status(row: Delivery) -> None:
     )
 
 
+def audit_settled(rows: Sequence[Delivery]) -> None:
+    """Write where deliveries that are not sent now stand, in one statement for all (H-06)."""
+    details = [(row, {"status": str(row.status), "reason": str(row.reason)}) for row in rows]
+    audit.record_each(
+        action=AuditAction.STATUS,
+        actor=ACTOR,
+        rows=[(row.notification.patient_id, row, said) for row, said in details],
+    )
+
+
 def oldest_due() -> datetime | None:
     """Return since when the oldest due delivery waits, or None. Aware, UTC."""
     due = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=clock.real_now())
