@@ -17,11 +17,41 @@ from django.template import Context, loader
 from django.utils import timezone, translation
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
 
 from notifications.enums import NEXT_STEPS, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
 IN_APP_PART = "in_app.txt"
+
+# What the labels of Reason tell staff, told to the one it is about.
+TO_PATIENT = {
+    Reason.PREF_OFF: _("You turned this off on %(date)s"),
+    Reason.DEFAULT_OFF: _("You have not turned this on in your settings"),
+    Reason.PAUSED: _("You paused messages until %(date)s"),
+    Reason.QUIET_HOURS: _("Held until %(time)s, when your quiet hours end"),
+    Reason.TEXT_HOURS: _("Held until %(time)s: at this hour we send no texts"),
+    Reason.NO_ADDRESS: _("We have no address of yours for this. Add one in your settings"),
+    Reason.UNVERIFIED: _("Your mobile number is not verified. Do so in your settings"),
+    Reason.NO_CONSENT: _("You have not agreed to texts. You can do so in your settings"),
+    Reason.NO_DEVICE: _("You have not turned push on for any device"),
+    Reason.OPTED_OUT_STOP: _("You replied STOP on %(date)s. Text START to get texts again"),
+    Reason.CONFIDENTIAL: _("You asked us not to use this address"),
+    Reason.BOUNCED_HARD: _("This address does not work. Change it in your settings"),
+    Reason.SOFT_FAIL: _("It could not be delivered yet. We try again at %(time)s"),
+    Reason.PROVIDER_ERROR: _("It could not be delivered. You can read it here"),
+    Reason.ANSWER_UNKNOWN: _("We do not know yet if it reached you"),
+    Reason.PUSH_GONE: _("This device is no longer turned on for push"),
+    Reason.CHANNEL_OFF: _("We do not send messages this way at the moment"),
+    Reason.DUPLICATE: _("You had the same message already"),
+    Reason.MERGED: _("It was part of another message"),
+    Reason.ANSWERED: _("You had already read or answered it"),
+    Reason.EXPIRED: _("It would have come too late"),
+    Reason.CANCELLED: _("Your visit was changed before this was sent"),
+    Reason.RATE_LIMITED: _("You had enough texts from us this week"),
+    Reason.PHI_BLOCKED: _("We kept it here, to keep your health matters private"),
+    Reason.UNWRITABLE: _("Something went wrong on our side. Please call us"),
+}
 
 
 def render(
@@ -70,13 +100,24 @@ def sentence(*, reason: str, params: Mapping[str, str]) -> str:
     """Return a reason code's sentence in the current language and zone."""
     if reason not in Reason.values:
         return str(reason)
-    said = {"date": "—", "time": "—"} | {name: _moment(name, at) for name, at in params.items()}
-    return str(Reason(reason).label) % said
+    return str(Reason(reason).label) % _said(params)
+
+
+def sentence_to_patient(*, reason: str, params: Mapping[str, str]) -> str:
+    """Return a reason as its patient reads it, in the current language and zone."""
+    if reason not in TO_PATIENT:
+        return str(_("It did not reach you this way"))
+    return str(TO_PATIENT[reason]) % _said(params)
 
 
 def next_step(reason: str) -> str:
     """Return what staff can do about a reason code."""
     return str(NEXT_STEPS.get(reason, ""))
+
+
+def _said(params: Mapping[str, str]) -> dict[str, str]:
+    """Return a reason's dates in words; one that is not known is a dash."""
+    return {"date": "—", "time": "—"} | {name: _moment(name, at) for name, at in params.items()}
 
 
 def _moment(name: str, value: str) -> str:

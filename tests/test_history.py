@@ -14,7 +14,7 @@ from notifications.enums import (
     Reason,
 )
 from notifications.models import Delivery
-from notifications.rendering import sentence
+from notifications.rendering import sentence, sentence_to_patient
 from notifications.services import patient_notification_service
 from notifications.types import ChannelError
 from tests.clinic import DESK, NEW_YORK, wall
@@ -25,12 +25,15 @@ MINUTE = timedelta(minutes=1)
 BUSY = ChannelError(code="30003", kind=ErrorKind.TRANSIENT)
 
 
-def timeline(notification) -> list[tuple[str, str]]:
+def entries(notification) -> list:
     with timezone.override(NEW_YORK):
-        lines = patient_notification_service.history(
+        return patient_notification_service.history(
             patient_id=notification.patient_id, notification_id=notification.pk
         )
-    return [(line.label, line.sentence) for line in lines]
+
+
+def timeline(notification) -> list[tuple[str, str]]:
+    return [(line.label, line.sentence) for line in entries(notification)]
 
 
 def gates(notification, channel) -> dict[str, str]:
@@ -83,6 +86,39 @@ def test_each_reason_has_a_sentence_and_a_next_step_in_each_language():
                 said = sentence(reason=reason, params=moment)
                 assert said and "%" not in said and "None" not in said
                 assert str(NEXT_STEPS[reason])
+
+
+def test_each_reason_has_a_sentence_of_its_own_for_the_patient():
+    for reason in filter(None, Reason):
+        moment = {"date": NOON.isoformat(), "time": NOON.isoformat()}
+        with timezone.override(NEW_YORK):
+            said = sentence_to_patient(reason=reason, params=moment)
+        assert said and "%" not in said and "None" not in said
+        assert "Patient" not in said and "patient" not in said, reason
+
+
+def test_the_patient_is_spoken_to_and_staff_are_told_about_the_patient(ana):
+    phone_of(ana)
+    preferences.change(patient_id=ana.pk, type_key="note", changes={"sms": False}, actor=DESK)
+    made = send(ana)
+    run()
+    [line] = [line for line in entries(made) if line.channel == "sms"]
+    assert line.reason == Reason.PREF_OFF
+    assert line.sentence == "Not sent. Patient turned this off for this type on Nov 24"
+    assert line.to_patient == "Not sent. You turned this off on Nov 24"
+
+
+def test_her_own_page_speaks_to_her(ana, ana_client):
+    made = send(ana)
+    run()
+    page = ana_client.get(f"/notifications/{made.pk}/").content.decode()
+    assert "We have no address of yours for this" in page
+    assert "No address on file" not in page
+
+
+def test_a_reason_of_a_later_release_still_tells_the_patient_something():
+    said = sentence_to_patient(reason="some_new_code", params={})
+    assert said == "It did not reach you this way"
 
 
 def test_a_sentence_whose_date_is_not_known_is_still_a_sentence():

@@ -1,25 +1,33 @@
-"""What happened to a message, in words: for the patient's page and the desk's timeline."""
+"""What happened to one message, line by line: for its patient, and for staff."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from notifications import clock, policy, rendering
-from notifications.enums import DeliveryStatus, PatientNotificationChannel
+from notifications.enums import PatientNotificationChannel
 from notifications.facts import facts_for
-from notifications.models import Delivery, PatientNotification
+from notifications.history.words import channel_label, words_for, words_to_patient
+from notifications.models import Delivery, DeliveryAttempt, PatientNotification
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
-    """One line: when (aware), on which channel, what, and what staff can do about it."""
+    """One line: when (aware), on which channel, what, and what staff can do about it.
+
+    `sentence` is for staff, `to_patient` says the same to the one it is about; `reason` is the
+    code both are made of, where there is one.
+    """
 
     at: datetime
     kind: str  # a status of a delivery, or what the patient did
     channel: str = ""
     label: str = ""
     sentence: str = ""
+    to_patient: str = ""
+    reason: str = ""
     next_step: str = ""
 
 
@@ -27,6 +35,7 @@ class HistoryEntry:
 class Explanation:
     """Why a delivery is or is not sent: the gates in order, each with its objection or none."""
 
+    delivery_id: UUID
     channel: str
     status: str
     gates: list[tuple[str, str]]  # (gate, reason code or "")
@@ -35,7 +44,7 @@ class Explanation:
 def history(notification: PatientNotification) -> list[HistoryEntry]:
     """Return what happened to a message, oldest first, in the current language."""
     rows = notification.deliveries.order_by("status_at", "id").prefetch_related("tries")
-    entries = _of_notification(notification)
+    entries = what_the_patient_did(notification)
     for row in rows:
         entries += _of_delivery(row)
     return sorted(entries, key=lambda entry: entry.at)
@@ -54,10 +63,11 @@ def explain(notification: PatientNotification) -> list[Explanation]:
 
 def _explanation(row: Delivery, facts: policy.Facts) -> Explanation:
     gates = [(name, str(no.reason) if no else "") for name, no in policy.explain(facts)]
-    return Explanation(channel=row.channel, status=row.status, gates=gates)
+    return Explanation(delivery_id=row.pk, channel=row.channel, status=row.status, gates=gates)
 
 
-def _of_notification(notification: PatientNotification) -> list[HistoryEntry]:
+def what_the_patient_did(notification: PatientNotification) -> list[HistoryEntry]:
+    """Return when it was read, answered and put away, and when it ended; oldest first."""
     moments = [
         ("read", notification.read_at, _("Read")),
         ("acted", notification.acted_at, _("Answered")),
@@ -65,49 +75,42 @@ def _of_notification(notification: PatientNotification) -> list[HistoryEntry]:
         ("archived", notification.archived_at, _("Archived")),
         ("expired", notification.expired_at, _("No longer current")),
     ]
-    return [
+    label = channel_label("in_app")
+    did = [
         HistoryEntry(
-            at=at, kind=kind, channel="in_app", label=_channel_label("in_app"), sentence=said
+            at=at, kind=kind, channel="in_app", label=label, sentence=said, to_patient=said
         )
         for kind, at, said in moments
         if at is not None
     ]
+    return sorted(did, key=lambda entry: entry.at)
 
 
 def _of_delivery(row: Delivery) -> list[HistoryEntry]:
-    label = _channel_label(row.channel)
-    tries = [
-        HistoryEntry(
-            at=attempt.finished_at or attempt.started_at,
-            kind=attempt.result,
-            channel=row.channel,
-            label=label,
-            sentence=_("Try %(number)s: %(result)s")
-            % {"number": attempt.number, "result": attempt.get_result_display()},
-        )
-        for attempt in row.tries.all()
-        if row.attempts > 1
-    ]
+    tries = [_of_try(row, attempt) for attempt in row.tries.all() if row.attempts > 1]
     stands = HistoryEntry(
         at=row.status_at,
         kind=row.status,
         channel=row.channel,
-        label=label,
+        label=channel_label(row.channel),
         sentence=words_for(row),
+        to_patient=words_to_patient(row),
+        reason=row.reason,
         next_step=rendering.next_step(row.reason),
     )
     return [*tries, stands]
 
 
-def words_for(row: Delivery) -> str:
-    """Return a delivery's status in words, with the reason where it was not delivered."""
-    said = str(DeliveryStatus(row.status).label)
-    if not row.reason:
-        return said
-    why = rendering.sentence(reason=row.reason, params=row.reason_params)
-    says_it_all = row.status in (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)
-    return why if says_it_all else f"{said}. {why}"
-
-
-def _channel_label(key: str) -> str:
-    return str(PatientNotificationChannel.get(key).label)
+def _of_try(row: Delivery, attempt: DeliveryAttempt) -> HistoryEntry:
+    said = _("Try %(number)s: %(result)s") % {
+        "number": attempt.number,
+        "result": attempt.get_result_display(),
+    }
+    return HistoryEntry(
+        at=attempt.finished_at or attempt.started_at,
+        kind=attempt.result,
+        channel=row.channel,
+        label=channel_label(row.channel),
+        sentence=said,
+        to_patient=said,
+    )
