@@ -29,6 +29,7 @@ INSTALL_LOG = os.path.join(VENV, "install.log")
 BUILD = "requirements-build.txt"
 RUNTIME = "requirements.txt"
 DEV = "requirements-dev.txt"
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # SEC 2, 2.4.2
 
 
 class SetupError(Exception):
@@ -238,12 +239,19 @@ def fresh_keys() -> dict:
         "NOTIFICATIONS_MASTER_KEYS": "1:" + fresh_key(),
         "NOTIFICATIONS_INDEX_KEY": fresh_key(),
         "NOTIFICATIONS_AUDIT_KEYS": "1:" + fresh_key(),
+        "NOTIFICATIONS_VAPID_PRIVATE_KEY": fresh_vapid_key(),
     }
 
 
 def fresh_key() -> str:
     """32 random bytes as base64url."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def fresh_vapid_key() -> str:
+    """A private key of the curve P-256, base64url without padding: a number below its order."""
+    number = 1 + secrets.randbelow(P256_ORDER - 1)
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
 
 
 def run(command: list) -> subprocess.CompletedProcess:

@@ -16,7 +16,8 @@ from environs import Env
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Into os.environ, which environs' own read_env leaves alone: NOTIFICATIONS_* are read from there.
-load_dotenv(os.environ.get("DENTAMIND_ENV_FILE", BASE_DIR / ".env"))
+ENV_FILE = Path(os.environ.get("DENTAMIND_ENV_FILE", BASE_DIR / ".env"))
+load_dotenv(ENV_FILE)
 env = Env()
 
 # -- who we are ---------------------------------------------------------------------------------
@@ -257,6 +258,17 @@ NOTIFICATIONS_ACCESS = "portal.access.patient_for"
 NOTIFICATIONS_PROFILES = "portal.access.profiles_for"
 NOTIFICATIONS_SMS_PROVIDER = "notifications.providers.outbox.Outbox"
 NOTIFICATIONS_PUSH_PROVIDER = "notifications.providers.outbox.Outbox"
+NOTIFICATIONS_TWILIO_ACCOUNT_SID = ""
+NOTIFICATIONS_TWILIO_AUTH_TOKEN = ""
+NOTIFICATIONS_TWILIO_API_KEY = ""  # with its secret: sends instead of the token
+NOTIFICATIONS_TWILIO_API_SECRET = ""
+NOTIFICATIONS_TWILIO_FROM = ""
+NOTIFICATIONS_TWILIO_MESSAGING_SERVICE = ""
+NOTIFICATIONS_TWILIO_REDACTION = "false"  # the account must have it enabled
+NOTIFICATIONS_TWILIO_ANSWERS_STOP = "true"  # Twilio's own answers to STOP, START and HELP
+NOTIFICATIONS_VAPID_PRIVATE_KEY = ""  # manage.py vapid_keys --write
+NOTIFICATIONS_VAPID_SUBJECT = ""  # empty: mailto: and DEFAULT_FROM_EMAIL
+NOTIFICATIONS_PUSH_HOSTS = "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"  # noqa: E501
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
 NOTIFICATIONS_POLL_SECONDS = "0.25"

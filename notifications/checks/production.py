@@ -1,5 +1,6 @@
 """What production must not do: `manage.py check --deploy`."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,11 +9,15 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
 from notifications import providers
+from notifications.channels.push import Push
 from notifications.checks.engine import error, provider_settings
+from notifications.providers import vapid
 
 LOCAL_MAIL = ("console", "dummy", "filebased", "locmem")
 LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
 YEAR = 365 * 24 * 60 * 60
+# Apple's service turns away the pushes of a sender at localhost.
+SUBJECT = re.compile(r"mailto:[^@\s]+@[^@\s.]+(\.[^@\s.]+)+|https://[^/\s.]+(\.[^/\s.]+)+(/\S*)?")
 LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -46,6 +51,27 @@ def check_carriers(**_: Any) -> list[Error]:
     return errors
 
 
+@production
+def check_carriers_settings(**_: Any) -> list[Error]:
+    """Report a carrier that is named and lacks what it needs: its channel would be off."""
+    return [
+        error(
+            115,
+            f"{lacking} is empty: {name} names a carrier that needs it.",
+            hint=f"Fill it in, or write {name}= (empty) to switch the channel off.",
+        )
+        for name in provider_settings()
+        for lacking in _missing(getattr(settings, name))
+    ]
+
+
+def _missing(name: str) -> list[str]:
+    try:
+        return providers.missing(name) if name else []
+    except ImportError:
+        return []  # another check says so
+
+
 def _is_outbox(name: str) -> bool:
     try:
         return providers.is_outbox(name)
@@ -60,6 +86,22 @@ def _mail_stays_here(path: str) -> bool:
         return True
     is_local = any(backend.__module__ == f"django.core.mail.backends.{name}" for name in LOCAL_MAIL)
     return is_local or getattr(backend, "is_outbox", False)
+
+
+@production
+def check_push(**_: Any) -> list[Error]:
+    """Report a key or an address of the sender that push services would not take."""
+    if not settings.NOTIFICATIONS_PUSH_PROVIDER.endswith(".WebPush"):
+        return []
+    errors = []
+    if settings.NOTIFICATIONS_VAPID_PRIVATE_KEY and not Push().public_key():
+        message = "NOTIFICATIONS_VAPID_PRIVATE_KEY is no key: no push could be sent."
+        errors.append(error(116, message, hint="Make one: manage.py vapid_keys --write --replace"))
+    if not SUBJECT.fullmatch(vapid.subject()):
+        message = "NOTIFICATIONS_VAPID_SUBJECT is no address a push service could write to."
+        hint = "NOTIFICATIONS_VAPID_SUBJECT=mailto:it@example.com"
+        errors.append(error(117, message, hint=hint))
+    return errors
 
 
 @production
