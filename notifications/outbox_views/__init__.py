@@ -12,7 +12,7 @@ from uuid import UUID
 from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace, csp_update
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -21,9 +21,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from notifications.enums import PatientNotificationChannel
+from notifications.outbox_views.shown import shown
 from notifications.providers.outbox import OutboxMessage
-
-SHOWN = 100
 
 
 def development_only(view: Callable) -> Callable:
@@ -31,34 +30,40 @@ def development_only(view: Callable) -> Callable:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        is_local = ip_address(request.META.get("REMOTE_ADDR", "0.0.0.0")).is_loopback
-        if not (settings.DEBUG and is_local and request.user.is_staff):
+        if not (settings.DEBUG and _is_local(request)):
+            raise Http404("no such page")
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if not request.user.is_staff:
             raise Http404("no such page")
         return view(request, *args, **kwargs)
 
-    return never_cache(require_GET(login_required(guarded)))
+    return never_cache(guarded)
 
 
+def _is_local(request: HttpRequest) -> bool:
+    return ip_address(request.META.get("REMOTE_ADDR") or "0.0.0.0").is_loopback
+
+
+@require_GET
 @development_only
 @csp_update({"frame-src": [SELF]})
 def outbox(request: HttpRequest) -> HttpResponse:
-    """List the newest messages, of one channel if asked."""
-    channel = request.GET.get("channel", "")
-    rows = OutboxMessage.objects.all()
-    if channel in PatientNotificationChannel:
-        rows = rows.filter(channel=channel)
+    """Show what left, newest first, of one channel if asked."""
+    chosen = request.GET.get("channel", "")
     channels = [cls for cls in PatientNotificationChannel.classes() if cls.contact_kind]
-    context = {"messages_sent": rows[:SHOWN], "channels": channels, "chosen": channel}
+    context = {"items": shown(channel=chosen), "channels": channels, "chosen": chosen}
     return render(request, "dev/outbox.html", context)
 
 
+@require_GET
 @development_only
 @xframe_options_sameorigin
 @csp_replace({"style-src": [UNSAFE_INLINE], "frame-ancestors": [SELF]})
 def outbox_html(request: HttpRequest, message_id: UUID) -> HttpResponse:
     """Show an e-mail's HTML part alone; scripts and remote content stay blocked."""
     message = get_object_or_404(OutboxMessage, pk=message_id)
-    return HttpResponse(message.content["html"])
+    return HttpResponse(message.content.get("html", ""))
 
 
 urlpatterns = [
