@@ -7,7 +7,7 @@ ARGS ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint format clean
+.PHONY: help demo test test-quick lint format pictures clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -36,6 +36,10 @@ format: ## put the code into the house's format
 	@$(PYTHON) dentamind/bootstrap.py --dev
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
+
+pictures: ## take the README's pictures anew (needs Chromium)
+	@$(PYTHON) dentamind/bootstrap.py --dev
+	@$(RUN) -m tests.rig.pictures
 
 clean: ## remove what the targets made; .env and the database stay
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis var tests/npm/node_modules staticfiles
