@@ -248,6 +248,12 @@ ANYMAIL = {
     "WEBHOOK_SECRET": env.str("ANYMAIL_WEBHOOK_SECRET", "") or None,
     "SEND_DEFAULTS": {"track_opens": False, "track_clicks": False},
 }
+# What the chosen service asks for besides, such as ANYMAIL_MAILGUN_API_KEY.
+ANYMAIL |= {
+    name.removeprefix("ANYMAIL_"): value
+    for name, value in os.environ.items()
+    if name.startswith("ANYMAIL_") and value
+}
 
 # -- the engine ---------------------------------------------------------------------------------
 

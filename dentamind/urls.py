@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from notifications import health, outbox_views
+from notifications import health, outbox_views, webhooks
 from notifications.api import problems
 from notifications.api import urls as api
 from portal import urls as portal
@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("dev/outbox/", include(outbox_views.urlpatterns)),
+    path("webhooks/", include(webhooks.urlpatterns)),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}portal/favicon.svg")),
     path("", include(portal)),
 ]

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import Error, connection, transaction
 from django.db.models import Max
 
-from notifications import audit, clock, delivery, inbox, realtime
+from notifications import audit, clock, delivery, inbox, incoming, realtime
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import Heartbeat, PatientNotification, ScheduledNotification
@@ -113,6 +113,7 @@ class NotificationSchedulerService:
         """
         report = TickReport()
         with clock.at(now):
+            incoming.sweep()
             while _promote(limit=BATCH, report=report):
                 if sum(report.plans.values()) >= limit:
                     break

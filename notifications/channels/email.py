@@ -1,14 +1,20 @@
 """E-mail: multipart, the L0 sentence always, visit details where verified and agreed."""
 
+import logging
 from collections.abc import Mapping
+from uuid import UUID
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from notifications.channels.base import Channel
+from notifications import audit
+from notifications.channels.base import Channel, NotSupported
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
-from notifications.providers import mail
-from notifications.types import Envelope, SendResult
+from notifications.providers import esp, mail
+from notifications.types import Envelope, Receipt, SendResult
+
+logger = logging.getLogger(__name__)
 
 
 @PatientNotificationChannel.register
@@ -36,3 +42,16 @@ class Email(Channel):
             html=content["email.html"],
         )
         return SendResult(provider_id=mail.send(message))
+
+    def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
+        """Return what the e-mail service says. SMTP servers, and unverified services, say nothing.
+
+        Raises PermissionDenied for a call that is not the service's.
+        """
+        if delivery_id is not None or not esp.service():
+            raise NotSupported
+        events = esp.events_in(request=request)
+        if any(event.event_type in esp.WATCHING for event in events):
+            logger.error("the e-mail service tells who opened or clicked: turn its tracking off")
+            audit.record_denied(actor="system:webhooks", route="email/tracking")
+        return esp.receipts(events)

@@ -5,41 +5,31 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from notifications import clock, contacts
+from notifications import clock
+from notifications.delivery import effects
 from notifications.delivery.handover import Outcome
-from notifications.delivery.statuses import ACTOR, Report, audit_status, move
-from notifications.enums import (
-    AttemptResult,
-    ContactEffect,
-    ContactStatus,
-    DeliveryStatus,
-    ErrorKind,
-    Reason,
-)
-from notifications.models import ContactPoint, Delivery
+from notifications.delivery.statuses import Report, audit_status, move
+from notifications.enums import AttemptResult, ContactEffect, DeliveryStatus, ErrorKind, Reason
+from notifications.models import Delivery, DeliveryAttempt
 from notifications.types import AnswerLost, ChannelError
 
 MAX_ATTEMPTS = 8
 BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=15)
-IN_USE = (ContactStatus.ACTIVE, ContactStatus.NEEDS_UPDATE)
-EFFECTS: dict[ContactEffect, tuple[ContactStatus, Reason]] = {
-    ContactEffect.NEEDS_UPDATE: (ContactStatus.NEEDS_UPDATE, Reason.BOUNCED_HARD),
-    ContactEffect.OPTED_OUT: (ContactStatus.OPTED_OUT, Reason.OPTED_OUT_STOP),
-    ContactEffect.REMOVED: (ContactStatus.REMOVED, Reason.PUSH_GONE),
-}
 
 
 @transaction.atomic
 def record(outcome: Outcome, *, report: Report) -> bool:
     """Write what came of an attempt. Returns False for one whose lease another run took over."""
-    row = outcome.parcel.delivery
+    row, error = outcome.parcel.delivery, outcome.error
+    effect = error.contact if error is not None else ContactEffect.NONE
+    held = effects.hold(contact_id=row.contact_id, effect=effect)
     changes = _after_success(outcome) if outcome.result else _after_error(outcome)
     status = changes.pop("status")
     if not move(row, status, lease_until=None, **changes):
-        return False
+        return _finish_after_receipt(outcome, report)
     _finish(outcome)
-    if outcome.error is not None:
-        _apply_effect(row, outcome.error)
+    if held is not None:
+        effects.apply(held, effect=effect, code=error.code, channel=row.channel)
     audit_status(row)
     report.add(status)
     return True
@@ -68,8 +58,8 @@ def _after_error(outcome: Outcome) -> dict:
 
 
 def _why(error: ChannelError) -> Reason:
-    if error.contact in EFFECTS:
-        return EFFECTS[error.contact][1]
+    if error.contact in effects.EFFECTS:
+        return effects.EFFECTS[error.contact][1]
     is_setup = error.kind == ErrorKind.CONFIGURATION
     return Reason.CHANNEL_OFF if is_setup else Reason.PROVIDER_ERROR
 
@@ -83,7 +73,8 @@ def next_try(row: Delivery, error: ChannelError) -> datetime | None:
     wait = error.retry_after or longest * random.random()
     at = clock.now() + wait
     too_late = row.expires_at is not None and at >= row.expires_at
-    return None if too_late or row.attempts >= MAX_ATTEMPTS else at
+    most = min(MAX_ATTEMPTS, error.max_tries or MAX_ATTEMPTS)
+    return None if too_late or row.attempts >= most else at
 
 
 def _finish(outcome: Outcome) -> None:
@@ -97,12 +88,22 @@ def _finish(outcome: Outcome) -> None:
     attempt.save(update_fields=["result", "code", "provider_id", "latency_ms", "finished_at"])
 
 
-def _apply_effect(row: Delivery, error: ChannelError) -> None:
-    """Mark the address. One that was given up, or said STOP, during the call stays as it is."""
-    if error.contact not in EFFECTS:
-        return
-    used = ContactPoint.objects.filter(pk=row.contact_id, status__in=IN_USE)
-    contact = used.select_for_update(no_key=True).first()
-    if contact is not None:
-        status = EFFECTS[error.contact][0]
-        contacts.set_status(contact=contact, status=status, reason=error.code, actor=ACTOR)
+def _finish_after_receipt(outcome: Outcome, report: Report) -> bool:
+    """Complete an attempt whose receipt was here before the answer: what the receipt said stays.
+
+    The receipt has ended the attempt, but knew neither how long the call took nor always the
+    carrier's id. Changes nothing where another run had given the attempt up.
+    """
+    row, attempt = outcome.parcel.delivery, outcome.parcel.attempt
+    provider_id = outcome.result.provider_id if outcome.result else ""
+    known = {"provider_id": provider_id} if provider_id else {}
+    ended = DeliveryAttempt.objects.filter(
+        pk=attempt.pk, result=AttemptResult.ACCEPTED, latency_ms=None
+    )
+    if not ended.update(latency_ms=outcome.latency_ms, finished_at=clock.now(), **known):
+        return False
+    if known:
+        Delivery.objects.filter(pk=row.pk, provider_id="").update(**known)
+    row.refresh_from_db(fields=["status"])
+    report.add(row.status)
+    return True

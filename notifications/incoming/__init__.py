@@ -1,1 +1,76 @@
-"""What comes in from carriers: receipts of what we sent, and what patients write."""
+"""What comes in from carriers: receipts of what we sent, and what patients write.
+
+An event is kept and settled in one transaction, the settling in a savepoint: where it breaks, the
+event stays, unsettled, and the clock's sweep comes back to it. So a carrier that was answered with
+a 2xx never needs to call again, and one that does changes nothing.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from notifications.enums import CarrierEventKind
+from notifications.incoming.keeping import unsettled
+from notifications.incoming.receipts import keep_all, keep_receipt, settle_receipt
+from notifications.models import CarrierEvent
+from notifications.types import Receipt
+
+__all__ = ["sweep", "take_receipts"]
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 25  # of one call; the rest waits for the sweep, so that the carrier does not
+BATCH = 100
+SWEEP_SECONDS = 10.0
+SETTLERS: dict[str, Callable[[CarrierEvent], None]] = {
+    CarrierEventKind.RECEIPT: settle_receipt,
+}
+
+
+def take_receipts(*, channel: str, receipts: Sequence[Receipt]) -> None:
+    """Keep what a verified call says, and make it true. A repeat changes nothing."""
+    for receipt in receipts[:AT_ONCE]:
+        with transaction.atomic():
+            event = keep_receipt(channel=channel, receipt=receipt)
+            if event is not None:
+                _try_to_settle(event)
+    keep_all(channel=channel, receipts=receipts[AT_ONCE:])
+
+
+def _try_to_settle(event: CarrierEvent) -> bool:
+    """Settle an event in a savepoint; what breaks is logged by its id and stays for the sweep."""
+    try:
+        with transaction.atomic():
+            SETTLERS[event.kind](event)
+    except Exception as fault:  # one that cannot be settled must not keep others waiting
+        logger.error("carrier event %s is not settled: %s", event.pk, type(fault).__name__)
+        return False
+    return True
+
+
+def sweep() -> int:
+    """Settle what was kept and not dealt with, oldest first; return how many.
+
+    Each event that is left is tried once a sweep; at most 10 s, the next sweep goes on.
+    """
+    settled, until = 0, monotonic() + SWEEP_SECONDS
+    waiting = list(unsettled().values_list("pk", flat=True)[:BATCH])
+    tried: set[UUID] = set()
+    while waiting and monotonic() < until:
+        settled += sum(_sweep_one(pk) for pk in waiting)
+        tried.update(waiting)
+        waiting = list(unsettled().exclude(pk__in=tried).values_list("pk", flat=True)[:BATCH])
+    return settled
+
+
+@transaction.atomic
+def _sweep_one(pk: UUID) -> bool:
+    """Settle one event, unless somebody else is at it or has been."""
+    rows = unsettled().filter(pk=pk)
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True)
+    event = rows.first()
+    return event is not None and _try_to_settle(event)

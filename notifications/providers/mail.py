@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
+from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
@@ -43,6 +44,16 @@ def is_outbox() -> bool:
     backend = import_string(settings.EMAIL_BACKEND)
     is_local = settings.EMAIL_BACKEND == "django.core.mail.backends.locmem.EmailBackend"
     return is_local or getattr(backend, "is_outbox", False)
+
+
+def is_twin() -> bool:
+    """Return whether mail goes to the outbox, whose stand-in for a carrier reports on it."""
+    return getattr(import_string(settings.EMAIL_BACKEND), "speaks_mailgun", False)
+
+
+def twin_key() -> str:
+    """Return what the stand-in signs with, and nobody who does not know our own key can."""
+    return salted_hmac("notifications.outbox", "webhooks", algorithm="sha256").hexdigest()
 
 
 def build(*, envelope: Envelope, subject: str, text: str, html: str) -> EmailMultiAlternatives:
@@ -129,13 +140,13 @@ def _handing_over() -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
-        raise _refusal(*next(iter(error.recipients.values()))) from None
+        raise refusal(*next(iter(error.recipients.values()))) from None
     except smtplib.SMTPSenderRefused as error:
         raise _refusal_of_us(error.smtp_code) from None
     except smtplib.SMTPResponseException as error:
-        raise _refusal(error.smtp_code, error.smtp_error) from None
+        raise refusal(error.smtp_code, error.smtp_error) from None
     except AnymailRecipientsRefused:
-        raise _refusal(550, b"5.1.1") from None
+        raise refusal(550, b"5.1.1") from None
     except AnymailAPIError as error:
         raise _api_error(error) from None
     except AnymailError as error:
@@ -144,8 +155,11 @@ def _handing_over() -> Iterator[None]:
         raise AnswerLost(code=type(error).__name__) from None
 
 
-def _refusal(code: int, text: bytes | str) -> ChannelError:
-    """Judge a server's no by its codes. Its words may name the address: they go nowhere."""
+def refusal(code: int, text: bytes | str) -> ChannelError:
+    """Judge a server's no by its codes, at once or later: `text` may begin with the enhanced one.
+
+    Its words may name the address: they go nowhere.
+    """
     detail = text.decode(errors="replace") if isinstance(text, bytes) else text
     judged = [kind for beginning, kind in ENHANCED if detail.startswith(beginning)]
     if judged or code in WRONG_SETUP:

@@ -1,0 +1,71 @@
+"""Receipts: kept as they came, then settled, at once or by the sweep."""
+
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from django.db import transaction
+
+from notifications.delivery.receipts import apply_receipt
+from notifications.enums import CarrierEventKind, ContactEffect, DeliveryStatus
+from notifications.incoming.keeping import keep, settle
+from notifications.models import CarrierEvent
+from notifications.types import Receipt
+
+LONGEST_KEY = 200
+NO_CODE = re.compile(r"[^\w.:/+-]", re.ASCII)
+
+
+def keep_receipt(*, channel: str, receipt: Receipt) -> CarrierEvent | None:
+    """Write down a receipt with all that settling it takes; None for a repeat."""
+    return keep(
+        channel=channel,
+        kind=CarrierEventKind.RECEIPT,
+        key=_key(receipt.event_key),
+        content=_content(receipt),
+        delivery_id=receipt.delivery_id,
+    )
+
+
+@transaction.atomic
+def settle_receipt(event: CarrierEvent) -> None:
+    """Apply a kept receipt and note what it led to."""
+    settle(event, apply_receipt(_receipt(event), channel=event.channel))
+
+
+def _key(key: str) -> str:
+    """Return a key the column can hold; the same key is always the same."""
+    if len(key) <= LONGEST_KEY and key.isprintable():
+        return key
+    return sha256(key.encode(errors="replace")).hexdigest()
+
+
+def _content(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "provider_id": receipt.provider_id,
+        "status": receipt.status and str(receipt.status),
+        "code": receipt.code,
+        "contact": str(receipt.contact),
+        "raw": dict(receipt.raw),
+    }
+
+
+def _receipt(event: CarrierEvent) -> Receipt:
+    content: Mapping[str, Any] = event.content
+    return Receipt(
+        delivery_id=event.delivery_id,
+        provider_id=content["provider_id"],
+        event_key=event.key,
+        status=DeliveryStatus(content["status"]) if content["status"] else None,
+        code=NO_CODE.sub("_", content["code"])[:64],
+        contact=ContactEffect(content["contact"]),
+        raw=content["raw"],
+    )
+
+
+def keep_all(*, channel: str, receipts: Iterable[Receipt]) -> None:
+    """Write down what there is no time to settle now."""
+    with transaction.atomic():
+        for receipt in receipts:
+            keep_receipt(channel=channel, receipt=receipt)

@@ -1,0 +1,166 @@
+"""What e-mail services call us with, through Anymail's own webhook classes.
+
+https://anymail.dev/en/stable/sending/tracking/ has the one vocabulary of events. A service is
+supported where its calls are verified, by a signature or by the WEBHOOK_SECRET, where our
+delivery id comes back with each event, and where open and click tracking can be refused with
+each message.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from anymail.exceptions import AnymailError, AnymailWebhookValidationFailure
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from anymail.webhooks.base import AnymailBaseWebhookView
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from notifications.enums import ContactEffect, DeliveryStatus
+from notifications.providers import mail
+from notifications.types import Receipt
+
+BACKENDS = "anymail.backends."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """How Anymail hears a service; `keys`: the settings of ANYMAIL of which one signs its calls."""
+
+    view: str
+    keys: tuple[str, ...] = ()
+
+
+SERVICES: dict[str, Service] = {
+    "mailgun": Service(
+        view="anymail.webhooks.mailgun.MailgunTrackingWebhookView",
+        keys=("MAILGUN_WEBHOOK_SIGNING_KEY", "MAILGUN_API_KEY"),
+    ),
+    "mailjet": Service(view="anymail.webhooks.mailjet.MailjetTrackingWebhookView"),
+    "postmark": Service(view="anymail.webhooks.postmark.PostmarkTrackingWebhookView"),
+    "sparkpost": Service(view="anymail.webhooks.sparkpost.SparkPostTrackingWebhookView"),
+}
+STATUSES: dict[str, DeliveryStatus] = {
+    EventType.QUEUED: DeliveryStatus.ACCEPTED,
+    EventType.SENT: DeliveryStatus.ACCEPTED,
+    EventType.DEFERRED: DeliveryStatus.ACCEPTED,  # the service has it and goes on trying
+    EventType.DELIVERED: DeliveryStatus.DELIVERED,
+    EventType.BOUNCED: DeliveryStatus.FAILED,
+    EventType.REJECTED: DeliveryStatus.FAILED,
+    EventType.FAILED: DeliveryStatus.FAILED,
+}
+# Nobody may watch whether patients read: these are told to whoever runs the site, and dropped.
+WATCHING = frozenset({EventType.OPENED, EventType.CLICKED})
+SERVER_SAID = re.compile(r"\s*(?:smtp;)?\s*([45]\d\d\b)?[ -]*([45]\.\d{1,3}\.\d{1,3}\b)?")
+
+
+class Unreadable(ValueError):
+    """A verified call that cannot be read. The text is a code: the call may name an address."""
+
+
+def service() -> str:
+    """Return the supported service that carries our mail, such as `mailgun`; empty for none."""
+    if mail.is_twin():
+        return "mailgun"  # whose protocol the outbox's stand-in speaks
+    name = named()
+    return name if name in SERVICES else ""
+
+
+def named() -> str:
+    """Return the service EMAIL_BACKEND names, supported or not; empty where it is not Anymail's."""
+    backend = settings.EMAIL_BACKEND
+    return backend.removeprefix(BACKENDS).split(".")[0] if backend.startswith(BACKENDS) else ""
+
+
+def events_in(*, request: HttpRequest) -> list[AnymailTrackingEvent]:
+    """Return what the service tells us, verified.
+
+    Raises PermissionDenied for a call that is not the service's, Unreadable for one that makes no
+    sense.
+    """
+    try:
+        view = _view()
+        view.run_validators(request)
+    except (AnymailError, AnymailWebhookValidationFailure):
+        raise PermissionDenied from None
+    try:
+        return view.parse_events(request)
+    except (AnymailError, LookupError, ValueError, TypeError, AttributeError) as fault:
+        raise Unreadable(type(fault).__name__) from None
+
+
+def _view() -> AnymailBaseWebhookView:
+    """Return Anymail's view for the service. Raises PermissionDenied where nothing verifies."""
+    chosen = SERVICES[service()]
+    cls = import_string(chosen.view)
+    if mail.is_twin():
+        return cls(webhook_signing_key=mail.twin_key(), webhook_secret="")
+    if not (chosen.keys or settings.ANYMAIL.get("WEBHOOK_SECRET")):
+        raise PermissionDenied  # Anymail itself would believe anybody
+    return cls()
+
+
+def receipts(events: Iterable[AnymailTrackingEvent]) -> list[Receipt]:
+    """Return events as receipts; those of watching left out."""
+    return [_receipt(event) for event in events if event.event_type not in WATCHING]
+
+
+def _receipt(event: AnymailTrackingEvent) -> Receipt:
+    status = STATUSES.get(event.event_type)
+    return Receipt(
+        delivery_id=_delivery_id(event.metadata or {}),
+        provider_id=event.message_id or "",
+        event_key=_key(event),
+        status=status,
+        code=_code(event) if status == DeliveryStatus.FAILED else event.event_type,
+        contact=_effect(event),
+        raw=event.esp_event,
+    )
+
+
+def _delivery_id(metadata: dict[str, Any]) -> UUID | None:
+    try:
+        return UUID(str(metadata.get("delivery_id", "")))
+    except ValueError:
+        return None
+
+
+def _key(event: AnymailTrackingEvent) -> str:
+    """Return what is the same when an event comes again.
+
+    Mailgun signs its token and not the event: a token that was overheard must not work twice,
+    whatever is put beside it.
+    """
+    if event.event_id and service() == "mailgun":
+        return event.event_id
+    told = (event.event_id, event.message_id, event.recipient, event.timestamp)
+    return f"{event.event_type}:{sha256(repr(told).encode()).hexdigest()}"
+
+
+def _said(event: AnymailTrackingEvent) -> tuple[str, str]:
+    """Return the receiving server's code and enhanced code (RFC 5321, 3463), as far as told."""
+    code, more = SERVER_SAID.match(event.mta_response or "").groups(default="")
+    return code, more
+
+
+def _code(event: AnymailTrackingEvent) -> str:
+    code, more = _said(event)
+    return code or more or event.reject_reason or event.event_type
+
+
+def _effect(event: AnymailTrackingEvent) -> ContactEffect:
+    """Return what an event says of the address: a hard bounce needs another one."""
+    if event.event_type == EventType.COMPLAINED or event.reject_reason == RejectReason.SPAM:
+        return ContactEffect.COMPLAINED
+    if STATUSES.get(event.event_type) != DeliveryStatus.FAILED:
+        return ContactEffect.NONE
+    code, more = _said(event)
+    if code or more:
+        return mail.refusal(int(code or f"{more[0]}50"), more).contact
+    is_dead = event.reject_reason in (RejectReason.BOUNCED, RejectReason.INVALID)
+    return ContactEffect.NEEDS_UPDATE if is_dead else ContactEffect.NONE
