@@ -271,12 +271,14 @@ class ChannelError(Exception):
         kind: ErrorKind,
         contact: ContactEffect = ContactEffect.NONE,
         retry_after: timedelta | None = None,
+        max_tries: int | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.kind = kind
         self.contact = contact
         self.retry_after = retry_after
+        self.max_tries = max_tries  # None: as often as any
 
 
 class AnswerLost(ChannelError):

@@ -21,7 +21,7 @@ ENGINE = [
     "clock",
     "registry crypto",
     "enums",
-    "types",
+    "segments types",
     "policy",
     "models",
     "audit realtime rendering",
@@ -41,8 +41,8 @@ ENGINE = [
 ]
 CLINIC = ["models", "access", "notification_types", "services", "importers"]
 PAGES = ["views", "forms", "urls", "admin", "management", "middleware", "templatetags", "apps"]
-# Providers know enums and types; the outbox stands in for a carrier and keeps a table of its own.
-PROVIDERS_MAY_OPEN = {"enums", "types"}
+# Providers know the time, enums and types; the outbox stands in for a carrier and has a table.
+PROVIDERS_MAY_OPEN = {"enums", "types", "clock"}
 OUTBOX_MAY_OPEN = {"enums", "types", "crypto", "clock"}
 PORTAL_MAY_OPEN = {
     "services",

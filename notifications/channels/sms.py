@@ -1,14 +1,17 @@
 """Text messages: one segment, to a verified number with recorded consent."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from notifications import providers
 from notifications.channels.base import Channel
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
-from notifications.types import Envelope, SendResult
+from notifications.segments import segments, to_gsm7
+from notifications.types import Envelope, Receipt, Reply, SendResult
 
 
 @PatientNotificationChannel.register
@@ -22,11 +25,29 @@ class Sms(Channel):
     carries_codes = True
 
     def is_configured(self) -> bool:
-        return bool(settings.NOTIFICATIONS_SMS_PROVIDER)
+        name = settings.NOTIFICATIONS_SMS_PROVIDER
+        return bool(name) and not providers.missing(name)
 
     def is_rehearsal(self) -> bool:
         return providers.is_outbox(settings.NOTIFICATIONS_SMS_PROVIDER)
 
+    def prepare(self, content: Mapping[str, str]) -> dict[str, str]:
+        return {part: to_gsm7(text) for part, text in content.items()}
+
+    def fits(self, content: Mapping[str, str]) -> bool:
+        return all(segments(text) == 1 for text in content.values())
+
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
-        carrier = providers.load(settings.NOTIFICATIONS_SMS_PROVIDER)
-        return carrier(channel=self.key).send(envelope=envelope, content=content)
+        return self._carrier().send(envelope=envelope, content=content)
+
+    def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
+        return self._carrier().receipts(request=request, delivery_id=delivery_id)
+
+    def replies(self, *, request: HttpRequest) -> list[Reply]:
+        return self._carrier().replies(request=request)
+
+    def reply_response(self, *, answer: str) -> HttpResponse:
+        return self._carrier().reply_response(answer=to_gsm7(answer))
+
+    def _carrier(self) -> providers.TextProvider:
+        return providers.load(settings.NOTIFICATIONS_SMS_PROVIDER)(channel=self.key)

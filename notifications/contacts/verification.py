@@ -54,6 +54,8 @@ def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
 @transaction.atomic
 def _start_verification(*, patient_id: UUID, contact_id: UUID, code: str) -> ContactPoint:
     contact = locked(patient_id=patient_id, contact_id=contact_id)
+    if contact.kind == ContactKind.PUSH:
+        raise Refused(_("A device needs no code."), field="code")
     if contact.status == ContactStatus.OPTED_OUT:
         message = _("This number replied STOP, so we send it no texts, codes neither.")
         raise Refused(message, field="code")
@@ -91,7 +93,9 @@ def _hand_over(contact: ContactPoint, code: str) -> None:
         sender=profile.public_name,
         expires_at=clock.now() + CODE_LIVES,
     )
-    content = rendering.render_code(parts=channel.parts, code=code, profile=profile)
+    content = channel.prepare(
+        rendering.render_code(parts=channel.parts, code=code, profile=profile)
+    )
     channel.send(envelope=envelope, content=content)
 
 

@@ -1,10 +1,13 @@
 """Who carries a message. A provider is named in settings by its dotted path."""
 
 from typing import Protocol
+from uuid import UUID
 
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from notifications.types import Envelope, SendResult
+from notifications.types import Envelope, Receipt, Reply, SendResult
 
 
 class Provider(Protocol):
@@ -17,9 +20,33 @@ class Provider(Protocol):
     def send(self, *, envelope: Envelope, content: dict[str, str]) -> SendResult: ...
 
 
+class TextProvider(Provider, Protocol):
+    """A carrier of texts, which also tells what became of them and what patients write."""
+
+    def receipts(
+        self, *, request: HttpRequest, delivery_id: UUID | None = None
+    ) -> list[Receipt]: ...
+
+    def replies(self, *, request: HttpRequest) -> list[Reply]: ...
+
+    def reply_response(self, *, answer: str) -> HttpResponse: ...
+
+
 def load(name: str) -> type[Provider]:
     """Return the provider class of a dotted path. Raises ImportError naming it."""
     return import_string(name)
+
+
+def missing(name: str) -> list[str]:
+    """Return the settings a named provider needs and lacks; "A or B" where either would do.
+
+    A provider lists them in `needs`: of each line, one setting at least.
+    """
+    return [
+        " or ".join(line)
+        for line in getattr(load(name), "needs", ())
+        if not any(getattr(settings, setting) for setting in line)
+    ]
 
 
 def is_outbox(name: str) -> bool:
