@@ -244,6 +244,17 @@ class AuditAction(models.TextChoices):
     DELETED = "deleted", _("Deleted")
 
 
+class TimelineKind(models.TextChoices):
+    """What a patient's timeline is made of."""
+
+    MESSAGE = "message", _("Message")
+    TEXT = "text", _("Text to us")
+    CONSENT = "consent", _("Consent")
+    ADDRESS = "address", _("Address")
+    SETTING = "setting", _("Setting")
+    VISIT = "visit", _("Visit")
+
+
 class CarrierEventKind(models.TextChoices):
     RECEIPT = "receipt", _("What became of a message")
     REPLY = "reply", _("A text from a patient")

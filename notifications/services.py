@@ -4,7 +4,7 @@ Calls read as English; each change is one transaction that also writes the inbox
 audit row. Another patient's notification does not exist: PatientNotification.DoesNotExist.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -19,8 +19,9 @@ from notifications.enums import (
     InboxEventKind,
     PatientNotificationPriority,
     PatientNotificationType,
+    TimelineKind,
 )
-from notifications.history import Explanation, HistoryEntry
+from notifications.history import Explanation, HistoryEntry, Timeline
 from notifications.inbox import Apply, Page, ReadBatch
 from notifications.models import PatientNotification
 from notifications.realtime import Changes
@@ -152,6 +153,13 @@ class PatientNotificationService:
     def explain(self, *, patient_id: UUID, notification_id: UUID) -> list[Explanation]:
         """Return the gates of every channel in order, as they stand now."""
         return history.explain(self.get(patient_id=patient_id, notification_id=notification_id))
+
+    def timeline(
+        self, *, patient_id: UUID, kinds: Collection[str], before: str = "", limit: int = 20
+    ) -> Timeline:
+        """Return a page of all that happened to a patient, newest first. Raises Refused."""
+        wanted = {TimelineKind(kind) for kind in kinds}
+        return history.timeline(patient_id=patient_id, kinds=wanted, before=before, limit=limit)
 
     def preview(self, *, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
         """Return what would go out now, a channel each, by the function that sends."""

@@ -1,15 +1,19 @@
 """What happened, in words: to one message, and to everything about one patient."""
 
+from notifications.history.entries import Timeline
 from notifications.history.message import Explanation, HistoryEntry, explain, history
+from notifications.history.timeline import timeline
 from notifications.history.words import channel_label, gate_label, words_for, words_to_patient
 
 __all__ = [
     "Explanation",
     "HistoryEntry",
+    "Timeline",
     "channel_label",
     "explain",
     "gate_label",
     "history",
+    "timeline",
     "words_for",
     "words_to_patient",
 ]

@@ -18,6 +18,7 @@ from notifications import contacts
 from notifications.enums import ContactKind
 from notifications.types import Refused
 from portal import services
+from portal.admin.timeline import TimelinePage
 from portal.models import ExternalId, Guardianship, RecallSchedule, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
@@ -59,7 +60,7 @@ class PersonCreation(Person, AdminUserCreationForm):
 
 
 @admin.register(User)
-class PortalUserAdmin(UserAdmin):
+class PortalUserAdmin(TimelinePage, UserAdmin):
     form, add_form = PersonChange, PersonCreation
     list_display = ("display_name", "username", "home_location", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "home_location", "language")

@@ -1,0 +1,191 @@
+"""What happened to a patient beside the messages: each source read newest first, a page at most."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from notifications import contacts
+from notifications.enums import (
+    AuditAction,
+    ContactKind,
+    PatientNotificationChannel,
+    PatientNotificationType,
+    Purpose,
+    TimelineKind,
+)
+from notifications.history.entries import Happening
+from notifications.models import AuditEvent, Consent, ContactPoint, InboundText
+from notifications.types import Refused
+
+STAMP = "%Y%m%dT%H%M%S%f"
+# Which rows of the audit trail are part of a patient's story, and as what.
+AUDITED = {
+    AuditAction.CONTACT: TimelineKind.ADDRESS,
+    AuditAction.PREFERENCE: TimelineKind.SETTING,
+    AuditAction.APPOINTMENT: TimelineKind.VISIT,
+}
+CHANGES_SAID = {
+    "added": gettext_lazy("Address added"),
+    "code_sent": gettext_lazy("Code sent"),
+    "verified": gettext_lazy("Address verified"),
+    "active": gettext_lazy("Address in use again"),
+    "needs_update": gettext_lazy("Address does not work"),
+    "opted_out": gettext_lazy("Replied STOP"),
+    "replaced": gettext_lazy("Address replaced by another"),
+    "removed": gettext_lazy("Address no longer used"),
+    "guardian_ended": gettext_lazy("A guardian no longer acts for the patient"),
+    "booked": gettext_lazy("Visit booked"),
+    "moved": gettext_lazy("Visit moved"),
+    "confirmed": gettext_lazy("Visit confirmed"),
+    "cancelled": gettext_lazy("Visit cancelled"),
+    "completed": gettext_lazy("Visit completed"),
+    "missed": gettext_lazy("Visit missed"),
+}
+AGREED_TO = {
+    Purpose.TREATMENT: gettext_lazy("messages about care"),
+    Purpose.OPERATIONS: gettext_lazy("messages about office matters"),
+    Purpose.MARKETING: gettext_lazy("advertising"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """Where a page begins: everything older than this moment and id. Aware, UTC."""
+
+    at: datetime
+    id: UUID
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """Return what `str()` wrote, None for no cursor. Raises Refused."""
+        stamp, _dash, row_id = text.partition("-")
+        try:
+            at = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) if text else None
+            return cls(at=at, id=UUID(row_id)) if at else None
+        except ValueError:
+            raise Refused(_("This page does not exist."), field="before") from None
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(UTC).strftime(STAMP)}-{self.id.hex}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads one page's worth of each source of one patient."""
+
+    patient_id: UUID
+    before: Cursor | None
+    limit: int
+
+    def page_of(self, rows: QuerySet, *, moment: str, key: str = "id") -> list:
+        """Return the newest rows older than the cursor, one more than a page holds."""
+        if self.before is not None:
+            same = Q(**{moment: self.before.at, f"{key}__lt": self.before.id})
+            rows = rows.filter(Q(**{f"{moment}__lt": self.before.at}) | same)
+        return list(rows.order_by(f"-{moment}", f"-{key}")[: self.limit + 1])
+
+
+def happenings(
+    reader: Reader, *, kinds: Iterable[TimelineKind], addresses: Mapping[UUID, ContactPoint]
+) -> list[Happening]:
+    """Return what happened beside the messages, of the kinds wanted."""
+    found: list[Happening] = []
+    if TimelineKind.TEXT in kinds:
+        found += _texts(reader, addresses)
+    if TimelineKind.CONSENT in kinds:
+        found += _consents(reader, addresses)
+    if actions := [action for action, kind in AUDITED.items() if kind in kinds]:
+        found += _audited(reader, actions, addresses)
+    return found
+
+
+def _texts(reader: Reader, addresses: Mapping[UUID, ContactPoint]) -> list[Happening]:
+    """Return what was written to us from a patient's numbers: what it asks for, not what it says.
+
+    A number may be several people's, so who wrote is not known.
+    """
+    numbers = {
+        each.value_index: each for each in addresses.values() if each.kind == ContactKind.PHONE
+    }
+    rows = InboundText.objects.filter(number_index__in=numbers).defer("number", "text", "answer")
+    return [
+        Happening(
+            id=row.pk,
+            at=row.received_at,
+            kind=TimelineKind.TEXT,
+            sentence=str(row.get_meaning_display()),
+            address=contacts.masked(numbers[row.number_index]),
+            detail=_("Handled") if row.handled_at else _("Waits for a person"),
+            object_id=str(row.pk),
+        )
+        for row in reader.page_of(rows, moment="received_at", key="event_id")
+    ]
+
+
+def _consents(reader: Reader, addresses: Mapping[UUID, ContactPoint]) -> list[Happening]:
+    rows = Consent.objects.filter(contact__patient_id=reader.patient_id)
+    return [
+        Happening(
+            id=row.pk,
+            at=row.recorded_at,
+            kind=TimelineKind.CONSENT,
+            sentence=_consent_said(row),
+            actor=row.actor,
+            address=contacts.masked(addresses[row.contact_id]),
+            detail=f"{row.source} · {row.wording}",
+            object_id=str(row.pk),
+        )
+        for row in reader.page_of(rows, moment="recorded_at")
+    ]
+
+
+def _consent_said(row: Consent) -> str:
+    what = {"what": AGREED_TO[Purpose(row.purpose)]}
+    return (
+        _("Agreed to %(what)s") % what if row.granted else _("No longer agrees to %(what)s") % what
+    )
+
+
+def _audited(
+    reader: Reader, actions: list[AuditAction], addresses: Mapping[UUID, ContactPoint]
+) -> list[Happening]:
+    rows = AuditEvent.objects.filter(patient_id=reader.patient_id, action__in=actions)
+    return [_of_trail(row, addresses) for row in reader.page_of(rows, moment="at")]
+
+
+def _of_trail(row: AuditEvent, addresses: Mapping[UUID, ContactPoint]) -> Happening:
+    about = {str(pk): contact for pk, contact in addresses.items()}.get(row.object_id)
+    kind = AUDITED[AuditAction(row.action)]
+    is_setting = kind == TimelineKind.SETTING
+    return Happening(
+        id=row.pk,
+        at=row.at,
+        kind=kind,
+        sentence=_setting_said(row.details) if is_setting else _change_said(row.details),
+        actor=row.actor,
+        address=contacts.masked(about) if about else "",
+        object_id=row.object_id,
+    )
+
+
+def _change_said(details: Mapping[str, str]) -> str:
+    change = str(details.get("change", ""))
+    return str(CHANGES_SAID.get(change, change.replace("_", " ").capitalize()))
+
+
+def _setting_said(details: Mapping[str, object]) -> str:
+    if "channel" not in details:
+        is_language = "language" in details
+        return _("Language and time zone saved") if is_language else _("Settings as recommended")
+    said = {
+        "channel": PatientNotificationChannel.get(str(details["channel"])).label,
+        "type": PatientNotificationType.get(str(details.get("type", ""))).label,
+    }
+    if details.get("enabled"):
+        return _("%(channel)s for %(type)s turned on") % said
+    return _("%(channel)s for %(type)s turned off") % said
