@@ -1,7 +1,8 @@
-"""Runs the web server and the worker side by side: `python -m dentamind.supervisor --port 8000`.
+"""Runs the site's processes side by side: `python -m dentamind.supervisor --port 8000`.
 
-A child that dies is started again; a worker that is alive but does nothing is replaced, which
-`/readyz` tells. One Ctrl-C or SIGTERM ends both with all their processes; a second one at once.
+Web server, worker, and the stand-in for carriers, which stands by where there are real ones. A
+child that dies is started again; a worker that is alive but does nothing is replaced, which
+`/readyz` tells. One Ctrl-C or SIGTERM ends all with all their processes; a second one at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ START_SECONDS = 60.0
 
 
 class Supervisor:
-    """Both children, kept running until somebody asks for the end."""
+    """The children, kept running until somebody asks for the end."""
 
     def __init__(self, *, port: int, red_after: float, stop_with_parent: bool) -> None:
         self.warden = Warden()
@@ -81,7 +82,7 @@ class Supervisor:
                 child.replace(why=f"/readyz has been red for {self.health.red_after:.0f} s")
 
     def _stop(self) -> None:
-        """End both children and everything they started."""
+        """End the children and everything they started."""
         say("Stopping ...")
         deadline = time.monotonic() + GRACE_SECONDS
         for child in self.children:
@@ -99,6 +100,7 @@ def commands(*, port: int) -> dict[str, list[str]]:
     return {
         "web": [*daphne, "dentamind.asgi:application"],
         "worker": [sys.executable, "manage.py", "qcluster"],
+        "carrier": [sys.executable, "manage.py", "outbox_carrier", "--stand-by"],
     }
 
 

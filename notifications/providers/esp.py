@@ -22,7 +22,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, DeliveryStatus
-from notifications.providers import mail
+from notifications.providers import mail, twin
 from notifications.types import Receipt
 
 BACKENDS = "anymail.backends."
@@ -99,7 +99,7 @@ def _view() -> AnymailBaseWebhookView:
     chosen = SERVICES[service()]
     cls = import_string(chosen.view)
     if mail.is_twin():
-        return cls(webhook_signing_key=mail.twin_key(), webhook_secret="")
+        return cls(webhook_signing_key=twin.key("email"), webhook_secret="")
     if not (chosen.keys or settings.ANYMAIL.get("WEBHOOK_SECRET")):
         raise PermissionDenied  # Anymail itself would believe anybody
     return cls()

@@ -18,7 +18,6 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
-from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
@@ -49,11 +48,6 @@ def is_outbox() -> bool:
 def is_twin() -> bool:
     """Return whether mail goes to the outbox, whose stand-in for a carrier reports on it."""
     return getattr(import_string(settings.EMAIL_BACKEND), "speaks_mailgun", False)
-
-
-def twin_key() -> str:
-    """Return what the stand-in signs with, and nobody who does not know our own key can."""
-    return salted_hmac("notifications.outbox", "webhooks", algorithm="sha256").hexdigest()
 
 
 def build(*, envelope: Envelope, subject: str, text: str, html: str) -> EmailMultiAlternatives:

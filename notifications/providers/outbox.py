@@ -1,14 +1,19 @@
 """Stands in for every carrier in development and tests: keeps what would have left in a table."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import models
+from django.http import HttpRequest, HttpResponse
 
 from notifications import clock
 from notifications.crypto import MasterSealedField, new_id
-from notifications.types import Envelope, SendResult
+from notifications.providers import twilio_calls, twin
+from notifications.providers.outbox_magic import REFUSED_NUMBERS
+from notifications.providers.twilio_codes import meaning_of
+from notifications.types import ChannelError, Envelope, Receipt, Reply, SendResult
 
 
 class OutboxMessage(models.Model):
@@ -31,7 +36,7 @@ class OutboxMessage(models.Model):
 
 
 class Outbox:
-    """A carrier that takes everything and keeps it."""
+    """A carrier that keeps what it takes. Of texts it speaks as Twilio does, with its own key."""
 
     is_outbox = True
 
@@ -39,19 +44,47 @@ class Outbox:
         self.channel = channel
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
-        kept = OutboxMessage.objects.create(
-            channel=self.channel,
-            delivery_id=str(envelope.delivery_id),
-            to=envelope.to["address"],
-            content={"text": "\n".join(content.values())},
+        """Keep a message. Raises ChannelError for Twilio's magic numbers, as Twilio does."""
+        address = envelope.to["address"]
+        if address in REFUSED_NUMBERS:
+            raise _refusal(REFUSED_NUMBERS[address])
+        kept = OutboxMessage(
+            channel=self.channel, delivery_id=str(envelope.delivery_id), to=address
         )
-        return SendResult(provider_id=f"outbox-{kept.pk}")
+        kept.content = {
+            "text": "\n".join(content.values()),
+            "provider_id": f"SM{kept.pk.hex}",
+            "callback_url": envelope.callback_url if self.channel == "sms" else "",
+        }
+        kept.save(force_insert=True)
+        return SendResult(provider_id=kept.content["provider_id"])
+
+    def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
+        """Return what our own stand-in reports. Raises PermissionDenied for anybody else."""
+        return twilio_calls.receipts_in(
+            request=request, token=twin.key("sms"), delivery_id=delivery_id
+        )
+
+    def replies(self, *, request: HttpRequest) -> list[Reply]:
+        """Return what was written on the outbox's page. Raises PermissionDenied."""
+        return twilio_calls.replies_in(request=request, token=twin.key("sms"))
+
+    def reply_response(self, *, answer: str) -> HttpResponse:
+        return twilio_calls.reply_response(answer=answer)
+
+
+def _refusal(code: str) -> ChannelError:
+    meaning = meaning_of(code)
+    return ChannelError(
+        code=code, kind=meaning.kind, contact=meaning.contact, retry_after=meaning.retry_after
+    )
 
 
 class EmailBackend(BaseEmailBackend):
     """Django's e-mail backend for development: EMAIL_BACKEND's default."""
 
     is_outbox = True
+    speaks_mailgun = True  # its stand-in reports as that service does
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:

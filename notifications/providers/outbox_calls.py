@@ -1,0 +1,122 @@
+"""What the outbox's stand-in for a carrier says of a message, in the real carriers' forms.
+
+Texts as Twilio's status callbacks, e-mails as Mailgun's events:
+https://www.twilio.com/docs/messaging/guides/track-outbound-message-status and
+https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from django.conf import settings
+
+from notifications import clock
+from notifications.providers import outbox_magic, twilio_calls, twin
+from notifications.providers.outbox import OutboxMessage
+
+ACCOUNT = "AC" + "0" * 32
+SENDER = "+15005550006"  # Twilio's magic number that may send
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One signed POST."""
+
+    url: str
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def calls_about(message: OutboxMessage) -> list[Call]:
+    """Return what the carrier reports of a message, in order; nothing where nobody asked."""
+    if message.channel == "email" and message.delivery_id:
+        fate = outbox_magic.fate_of_mail(message.to)
+        return [_event(message, said, fate.code) for said in fate.reports]
+    if message.content.get("callback_url"):
+        fate = outbox_magic.fate_of_text(message.to)
+        return [_status(message, said, fate.code) for said in fate.reports]
+    return []
+
+
+# -- texts --------------------------------------------------------------------------------------
+
+
+def _status(message: OutboxMessage, said: str, code: str) -> Call:
+    sid = message.content["provider_id"]
+    params = _message_params(sid) | {
+        "From": SENDER,
+        "To": message.to,
+        "MessageStatus": said,
+        "SmsStatus": said,
+    }
+    if said in ("undelivered", "failed"):
+        params["ErrorCode"] = code
+    return _signed(message.content["callback_url"], params)
+
+
+def reply(*, number: str, text: str) -> Call:
+    """Return what Twilio posts when somebody writes to the practice's number."""
+    params = _message_params(f"SM{uuid4().hex}") | {
+        "From": number,
+        "To": SENDER,
+        "Body": text,
+        "NumMedia": "0",
+        "NumSegments": "1",
+        "SmsStatus": "received",
+    }
+    return _signed(f"{settings.PUBLIC_URL}/webhooks/sms/replies/", params)
+
+
+def _message_params(sid: str) -> dict[str, str]:
+    return {"AccountSid": ACCOUNT, "ApiVersion": "2010-04-01", "MessageSid": sid, "SmsSid": sid}
+
+
+def _signed(url: str, params: dict[str, str]) -> Call:
+    signature = twilio_calls.signature(url=url, params=params, token=twin.key("sms"))
+    return Call(
+        url=url,
+        body=urlencode(params).encode(),
+        content_type=FORM,
+        headers={twilio_calls.SIGNATURE_HEADER: signature},
+    )
+
+
+# -- e-mails ------------------------------------------------------------------------------------
+
+
+def _event(message: OutboxMessage, said: str, code: str) -> Call:
+    now = clock.now().timestamp()
+    data: dict[str, Any] = {
+        "event": "failed" if said == "deferred" else said,
+        "timestamp": now,
+        "id": hashlib.sha256(f"{message.pk} {said}".encode()).hexdigest()[:22],
+        "recipient": message.to,
+        "message": {"headers": {"message-id": _message_id(message)}},
+        "user-variables": {"delivery_id": message.delivery_id},
+        "tags": [],
+    }
+    if data["event"] == "failed":
+        severity = "temporary" if said == "deferred" else "permanent"
+        status = {"code": int(code[:3]), "message": code, "description": ""}
+        data |= {"severity": severity, "reason": "generic", "delivery-status": status}
+    body = {"signature": _signature(f"{message.pk} {said}", int(now)), "event-data": data}
+    url = f"{settings.PUBLIC_URL}/webhooks/email/"
+    return Call(url=url, body=json.dumps(body).encode(), content_type=JSON)
+
+
+def _message_id(message: OutboxMessage) -> str:
+    return message.content.get("headers", {}).get("Message-ID", "").strip("<>")
+
+
+def _signature(event: str, timestamp: int) -> dict[str, str]:
+    """Sign as Mailgun does: the time and a token, here the same for the same event."""
+    token = hashlib.sha256(event.encode()).hexdigest()[:50]
+    signed = hmac.new(twin.key("email").encode(), f"{timestamp}{token}".encode(), "sha256")
+    return {"timestamp": str(timestamp), "token": token, "signature": signed.hexdigest()}
