@@ -1,0 +1,402 @@
+"""Twenty patients, one for each thing that can become of a message: told by real means.
+
+Addresses, choices and consents go through the services; carriers answer by whom they write to;
+receipts come in as a carrier's calls do. Nothing here sets a status.
+"""
+
+import smtplib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.core.mail import EmailMessage
+from django.test.utils import override_settings
+
+from notifications import clock, contacts, incoming, preferences
+from notifications.enums import (
+    ContactEffect,
+    ContactStatus,
+    DeliveryStatus,
+    ErrorKind,
+    PatientNotificationType,
+    PlanStatus,
+    Reason,
+)
+from notifications.models import Delivery, PatientNotification, ScheduledNotification
+from notifications.providers.outbox import EmailBackend, Outbox
+from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, SendResult
+from portal.models import Appointment, Location, Provider, User
+from portal.notification_types.system_alert import SystemAlertPayload
+from portal.services import answer, cancel, default_reminder_rules
+from tests.clinic import DESK, a_visit, wall
+from tests.conftest import make_patient
+from tests.engine import NotePayload, device_of, email_of, phone_of, run, send
+
+NOON, NIGHT = wall("2026-11-24 12:00"), wall("2026-11-24 23:30")
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DELIVERED = "delivered"  # the one case without a reason: all went well
+Status = DeliveryStatus
+
+
+# -- carriers that answer by whom they write to ---------------------------------------------------
+
+
+class Choosy(Outbox):
+    """Keeps what it takes in the outbox; for some addresses it answers otherwise."""
+
+    answers: ClassVar[dict[str, Exception]] = {}
+
+    def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
+        if trouble := Choosy.answers.get(envelope.to["address"]):
+            raise trouble
+        return super().send(envelope=envelope, content=content)
+
+
+class ChoosyMail(EmailBackend):
+    """The same for e-mail; its answers are a mail server's."""
+
+    def send_messages(self, email_messages: list[EmailMessage]) -> int:
+        for message in email_messages:
+            if trouble := Choosy.answers.get(message.to[0]):
+                raise trouble
+        return super().send_messages(email_messages)
+
+
+@contextmanager
+def choosy_carriers() -> Iterator[None]:
+    """Let the carriers of this file carry everything in the block."""
+    name = f"{__name__}.{Choosy.__name__}"
+    with override_settings(
+        NOTIFICATIONS_SMS_PROVIDER=name,
+        NOTIFICATIONS_PUSH_PROVIDER=name,
+        EMAIL_BACKEND=f"{__name__}.{ChoosyMail.__name__}",
+    ):
+        Choosy.answers = {}
+        yield
+
+
+# -- a case ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What became of one message on one channel; `at` (aware) is when everybody looks."""
+
+    name: str  # a reason's code, or "delivered"
+    patient: User
+    message: PatientNotification
+    channel: str
+    status: str
+    at: datetime
+    plan: ScheduledNotification | None = None  # where it never became a message
+
+    @property
+    def reason(self) -> str:
+        return "" if self.name == DELIVERED else self.name
+
+    @property
+    def delivery(self) -> Delivery:
+        return Delivery.objects.get(notification=self.message, channel=self.channel)
+
+
+@dataclass
+class Scene:
+    """The clinic in which the stories play; each has a patient and a number of its own."""
+
+    location: Location
+    provider: Provider
+    _count: int = field(default=0, init=False)
+
+    def patient(self, name: str) -> User:
+        """Return a new patient with an e-mail, a mobile and a device that all work."""
+        person = self.stranger(name)
+        email_of(person)
+        phone_of(person, self.number)
+        device_of(person, self.device)
+        return person
+
+    def stranger(self, name: str) -> User:
+        """Return a new patient of whom the practice has no address yet."""
+        self._count += 1
+        address = f"{name.replace('_', '.')}@example.com"
+        return make_patient(address, name.replace("_", " ").title(), self.location)
+
+    @property
+    def number(self) -> str:
+        """Return the number of the patient who came last: of those that belong to nobody."""
+        return f"+12125550{self._count + 100}"
+
+    @property
+    def device(self) -> str:
+        return f"https://push.example/{self._count}"
+
+    def visit(self, patient: User, *, in_days: float = 10) -> Appointment:
+        """Book a visit; the patient is told on every channel as soon as the clock runs."""
+        at = clock.now() + in_days * DAY
+        return a_visit(patient, at, location=self.location, provider=self.provider)
+
+    def booked(self, patient: User) -> PatientNotification:
+        """Book a visit, let the clock run, and return the message about it."""
+        visit = self.visit(patient)
+        run(at=clock.now())
+        return message_about(visit)
+
+
+def message_about(visit: Appointment) -> PatientNotification:
+    """Return the newest message about a visit."""
+    return PatientNotification.objects.filter(subject=visit.subject).order_by("-seq").first()
+
+
+Story = Callable[[Scene], Case]
+STORIES: dict[str, Story] = {}
+
+
+def story(
+    name: str, *, channel: str = "sms", status: str = Status.SKIPPED, at: datetime = NOON
+) -> Callable[[Callable[[Scene], PatientNotification]], Story]:
+    """Register a story by its reason: it plays at `at`, and returns the message it is about."""
+
+    def register(tell: Callable[[Scene], PatientNotification]) -> Story:
+        def told(scene: Scene) -> Case:
+            with clock.at(at):
+                message = tell(scene)
+            message.refresh_from_db()
+            patient = message.patient
+            return Case(
+                name=name, patient=patient, message=message, channel=channel, status=status, at=at
+            )
+
+        STORIES[name] = told
+        return told
+
+    return register
+
+
+def tell_all(*, location: Location, provider: Provider) -> list[Case]:
+    """Play every story in one clinic, in the order of their hours, and return the cases.
+
+    The order matters: the clock is everybody's, so a later hour sends what waits for it.
+    """
+    default_reminder_rules(location)
+    scene = Scene(location=location, provider=provider)
+    with choosy_carriers():
+        return [tell(scene) for tell in STORIES.values()]
+
+
+# -- what went out --------------------------------------------------------------------------------
+
+
+@story(DELIVERED, status=Status.DELIVERED)
+def it_arrived(scene: Scene) -> PatientNotification:
+    message = scene.booked(scene.patient("delivered"))
+    row = Delivery.objects.get(notification=message, channel="sms")
+    arrived = Receipt(
+        delivery_id=row.pk,
+        provider_id=row.provider_id,
+        event_key=f"{row.provider_id}:delivered",
+        status=Status.DELIVERED,
+    )
+    incoming.take_receipts(channel="sms", receipts=[arrived])
+    return message
+
+
+# -- what the patient wants -----------------------------------------------------------------------
+
+
+@story(Reason.PREF_OFF)
+def texts_of_this_kind_are_turned_off(scene: Scene) -> PatientNotification:
+    patient = scene.patient("pref_off")
+    preferences.change(
+        patient_id=patient.pk,
+        type_key="appointment_confirmed",
+        changes={"sms": False},
+        actor=f"user:{patient.pk}",
+    )
+    return scene.booked(patient)
+
+
+@story(Reason.DEFAULT_OFF)
+def nobody_asked_for_texts_of_this_kind(scene: Scene) -> PatientNotification:
+    message = send(scene.patient("default_off"), SystemAlertPayload.example())
+    run(at=clock.now())
+    return message
+
+
+@story(Reason.OPTED_OUT_STOP)
+def the_number_said_stop(scene: Scene) -> PatientNotification:
+    patient = scene.patient("opted_out_stop")
+    say_stop(patient)
+    return scene.booked(patient)
+
+
+def say_stop(patient: User) -> None:
+    for contact in contacts.of_patient(patient_id=patient.pk):
+        if contact.kind == "phone":
+            contacts.set_status(
+                contact=contact, status=ContactStatus.OPTED_OUT, reason="stop", actor=DESK
+            )
+
+
+# -- the address ----------------------------------------------------------------------------------
+
+
+@story(Reason.NO_ADDRESS)
+def there_is_no_number(scene: Scene) -> PatientNotification:
+    patient = scene.stranger("no_address")
+    email_of(patient)
+    return scene.booked(patient)
+
+
+@story(Reason.UNVERIFIED)
+def nobody_verified_the_number(scene: Scene) -> PatientNotification:
+    patient = scene.stranger("unverified")
+    phone_of(patient, scene.number, verified=False, agreed=False)
+    return scene.booked(patient)
+
+
+@story(Reason.NO_CONSENT)
+def nobody_agreed_to_texts(scene: Scene) -> PatientNotification:
+    patient = scene.stranger("no_consent")
+    phone_of(patient, scene.number, agreed=False)
+    return scene.booked(patient)
+
+
+@story(Reason.NO_DEVICE, channel="push")
+def push_is_on_nowhere(scene: Scene) -> PatientNotification:
+    patient = scene.stranger("no_device")
+    phone_of(patient, scene.number)
+    return scene.booked(patient)
+
+
+@story(Reason.BOUNCED_HARD, channel="email", status=Status.FAILED)
+def the_mailbox_does_not_exist(scene: Scene) -> PatientNotification:
+    patient = scene.patient("bounced_hard")
+    refusal = {patient.email: (550, b"5.1.1 no such mailbox")}
+    Choosy.answers[patient.email] = smtplib.SMTPRecipientsRefused(refusal)
+    return scene.booked(patient)
+
+
+@story(Reason.PUSH_GONE, channel="push", status=Status.FAILED)
+def the_device_is_gone(scene: Scene) -> PatientNotification:
+    patient = scene.patient("push_gone")
+    Choosy.answers[scene.device] = ChannelError(
+        code="410", kind=ErrorKind.PERMANENT, contact=ContactEffect.REMOVED
+    )
+    return scene.booked(patient)
+
+
+# -- the carrier ----------------------------------------------------------------------------------
+
+
+@story(Reason.SOFT_FAIL, status=Status.PLANNED)
+def the_phone_takes_no_texts_now(scene: Scene) -> PatientNotification:
+    patient = scene.patient("soft_fail")
+    Choosy.answers[scene.number] = ChannelError(
+        code="30003", kind=ErrorKind.TRANSIENT, retry_after=12 * HOUR
+    )
+    return scene.booked(patient)
+
+
+@story(Reason.PROVIDER_ERROR, status=Status.FAILED)
+def the_carrier_has_a_fault(scene: Scene) -> PatientNotification:
+    patient = scene.patient("provider_error")
+    Choosy.answers[scene.number] = ChannelError(code="21617", kind=ErrorKind.PERMANENT)
+    return scene.booked(patient)
+
+
+@story(Reason.ANSWER_UNKNOWN, status=Status.UNKNOWN)
+def the_answer_was_lost(scene: Scene) -> PatientNotification:
+    patient = scene.patient("answer_unknown")
+    Choosy.answers[scene.number] = AnswerLost(code="ReadTimeout")
+    return scene.booked(patient)
+
+
+@story(Reason.CHANNEL_OFF)
+def texts_are_switched_off(scene: Scene) -> PatientNotification:
+    patient = scene.patient("channel_off")
+    with override_settings(NOTIFICATIONS_SMS_PROVIDER=""):
+        return scene.booked(patient)
+
+
+# -- the message itself ---------------------------------------------------------------------------
+
+
+@story(Reason.CANCELLED, status=Status.CANCELLED)
+def the_visit_was_cancelled_before_anything_left(scene: Scene) -> PatientNotification:
+    visit = scene.visit(scene.patient("cancelled"))
+    booked = message_about(visit)
+    cancel(appointment_id=visit.pk, actor=DESK)
+    run(at=clock.now())
+    return booked
+
+
+@story(Reason.UNWRITABLE)
+def its_type_was_taken_out_before_it_left(scene: Scene) -> PatientNotification:
+    PatientNotificationType.register(NotePayload)
+    try:
+        message = send(scene.patient("unwritable"), NotePayload.example())
+    finally:
+        PatientNotificationType.unregister(NotePayload.type_key)
+    run(at=clock.now())
+    return message
+
+
+def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) -> Case:
+    """Ends a plan rather than a delivery: the reminder that would have asked is never made."""
+    patient = scene.patient("answered")
+    with clock.at(NOON - DAY):
+        visit = scene.visit(patient, in_days=8)
+    with clock.at(NOON):  # the first reminder is due a week before, and asks
+        run(at=NOON)
+        asked = message_about(visit)
+        who = {"patient_id": patient.pk, "actor": f"user:{patient.pk}"}
+        answer(notification_id=asked.pk, action="confirm", **who)
+    asked.refresh_from_db()
+    plans = ScheduledNotification.objects.filter(subject=visit.subject)
+    return Case(
+        name=Reason.ANSWERED,
+        patient=patient,
+        message=asked,
+        channel="sms",
+        status=PlanStatus.CANCELLED,
+        at=NOON,
+        plan=plans.get(reason=Reason.ANSWERED),
+    )
+
+
+@story(Reason.EXPIRED, status=Status.EXPIRED, at=NOON + 3 * HOUR)
+def the_visit_was_over_when_the_clock_ran_again(scene: Scene) -> PatientNotification:
+    patient = scene.patient("expired")
+    with clock.at(NOON):
+        visit = scene.visit(patient, in_days=1 / 24)
+    run(at=clock.now())
+    return message_about(visit)
+
+
+# -- at which hour --------------------------------------------------------------------------------
+
+
+@story(Reason.QUIET_HOURS, status=Status.HELD, at=NIGHT)
+def it_is_night(scene: Scene) -> PatientNotification:
+    return scene.booked(scene.patient("quiet_hours"))
+
+
+@story(Reason.TEXT_HOURS, status=Status.HELD, at=NIGHT)
+def it_is_urgent_and_night(scene: Scene) -> PatientNotification:
+    """Urgent passes quiet hours; the floor for texts it passes only where the type says so."""
+    patient = scene.patient("text_hours")
+    preferences.change(
+        patient_id=patient.pk, type_key="system_alert", changes={"sms": True}, actor=DESK
+    )
+    message = send(patient, SystemAlertPayload.example(), priority="urgent")
+    run(at=clock.now())
+    return message
+
+
+# First: it alone plays on a day before the others'.
+STORIES = {
+    Reason.ANSWERED: the_patient_confirmed_what_the_next_reminder_would_have_asked,
+    **STORIES,
+}
