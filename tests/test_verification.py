@@ -45,7 +45,10 @@ def wrong(code: str) -> str:
 def test_the_code_arrives_as_a_text_and_verifies_the_number(number, carrier):
     ask(number)
     [text] = carrier.texts()
-    assert re.fullmatch(r"Main Street Dental: your code is \d{6}. It works for 15 minutes.", text)
+    assert re.fullmatch(
+        r"Main Street Dental: your code is \d{6}. It works for 15 minutes. Reply STOP to opt out.",
+        text,
+    )
     enter(number, code_in(text))
     number.refresh_from_db()
     assert (number.verified_at, number.verified_by) == (NOON, DESK)
