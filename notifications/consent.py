@@ -12,12 +12,20 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, clock
-from notifications.enums import AuditAction, ContactKind, Purpose
+from notifications.enums import (
+    AuditAction,
+    ContactKind,
+    ContactStatus,
+    PatientNotificationType,
+    Purpose,
+)
 from notifications.models import Consent, ContactPoint
 from notifications.types import Refused
 
 CURRENT_TEXT_WORDING = "text-2026-11"
 CURRENT_EMAIL_WORDING = "email-2026-11"
+CURRENT_TEXT_NEWS_WORDING = "text-news-2026-11"
+CURRENT_EMAIL_NEWS_WORDING = "email-news-2026-11"
 WORDINGS = {
     CURRENT_TEXT_WORDING: _(
         "I agree to automated texts about my care at this number, 3 a week at most. "
@@ -27,7 +35,27 @@ WORDINGS = {
         "I agree to emails about my visits at this address. "
         "They name the day, the time, the place and who I will see."
     ),
+    CURRENT_TEXT_NEWS_WORDING: _(
+        "I agree to automated texts with news and offers of the practice at this number. "
+        "My care does not depend on it. Message and data rates may apply. Reply STOP to opt out."
+    ),
+    CURRENT_EMAIL_NEWS_WORDING: _(
+        "I agree to emails with news and offers of the practice at this address. "
+        "My care does not depend on it."
+    ),
 }
+# What is shown to whoever is asked now. Advertising is asked for by itself (47 CFR 64.1200(f)(9)).
+CURRENT = {
+    (ContactKind.PHONE, False): CURRENT_TEXT_WORDING,
+    (ContactKind.EMAIL, False): CURRENT_EMAIL_WORDING,
+    (ContactKind.PHONE, True): CURRENT_TEXT_NEWS_WORDING,
+    (ContactKind.EMAIL, True): CURRENT_EMAIL_NEWS_WORDING,
+}
+
+
+def current_wording(*, kind: str, purpose: Purpose = Purpose.TREATMENT) -> str:
+    """Return the version a patient is asked in now; empty for a device, which is not asked."""
+    return CURRENT.get((kind, purpose == Purpose.MARKETING), "")
 
 
 @transaction.atomic
@@ -81,6 +109,12 @@ def _check(contact: ContactPoint, *, granted: bool) -> None:
 def is_granted(*, contact: ContactPoint, purpose: Purpose = Purpose.TREATMENT) -> bool:
     """Return whether the last word about this address and purpose was yes."""
     return contact.pk in granted_among(contact_ids=[contact.pk], purpose=purpose)
+
+
+def last_words(*, contact: ContactPoint) -> dict[str, Consent]:
+    """Return the row that counts for an address, by purpose. One query."""
+    rows = Consent.objects.filter(contact=contact).order_by("recorded_at", "id")
+    return {row.purpose: row for row in rows}
 
 
 def granted_among(*, contact_ids: Iterable[UUID], purpose: Purpose) -> set[UUID]:

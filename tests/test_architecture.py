@@ -27,7 +27,8 @@ ENGINE = [
     "audit realtime rendering",
     "providers",
     "channels",
-    "contacts preferences consent",
+    "consent",  # a stop, in contacts, takes it back
+    "contacts preferences",
     "facts",
     "inbox history delivery",
     "creation",

@@ -7,21 +7,31 @@ is sent to an unverified number.
 from notifications.contacts.addresses import (
     add,
     find,
+    has_stopped,
     masked,
     normalise,
     of_patient,
     remove,
     set_status,
 )
+from notifications.contacts.agreeing import answer, purposes_for
+from notifications.contacts.opt_out import addresses_at, index_of, opt_in, opt_out
 from notifications.contacts.verification import mark_verified, send_code, verify
 
 __all__ = [
     "add",
+    "addresses_at",
+    "answer",
     "find",
+    "has_stopped",
+    "index_of",
     "mark_verified",
     "masked",
     "normalise",
     "of_patient",
+    "opt_in",
+    "opt_out",
+    "purposes_for",
     "remove",
     "send_code",
     "set_status",

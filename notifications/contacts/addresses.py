@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, clock
 from notifications.crypto import blind_index
-from notifications.enums import AuditAction, ContactKind, ContactStatus
-from notifications.models import ContactPoint
+from notifications.enums import AuditAction, ContactKind, ContactStatus, ReplyMeaning
+from notifications.models import ContactPoint, InboundText
 from notifications.types import Refused
 
+STOPPED, STARTED = "stop", "start"  # why an address is in a status, and whence its consent
 GONE = (ContactStatus.REPLACED, ContactStatus.REMOVED)
 
 
@@ -52,7 +53,8 @@ def add(
 ) -> ContactPoint:
     """Keep an address for a patient, unverified. The same address again is the same row.
 
-    Raises Refused when the value cannot be one.
+    A number that said STOP has said it for whoever it is added for. Raises Refused when the value
+    cannot be an address.
     """
     address = normalise(kind=kind, value=value)
     index = blind_index(kind=kind, value=address)
@@ -60,6 +62,7 @@ def add(
     known = same.exclude(status__in=GONE).first()
     if known is not None:
         return known
+    is_stopped = kind == ContactKind.PHONE and has_stopped(index=index)
     contact = ContactPoint(
         patient_id=patient_id,
         kind=kind,
@@ -67,6 +70,8 @@ def add(
         value_index=index,
         relation=relation,
         label=label,
+        status=ContactStatus.OPTED_OUT if is_stopped else ContactStatus.ACTIVE,
+        status_reason=STOPPED if is_stopped else "",
         created_at=clock.now(),
         status_at=clock.now(),
     )
@@ -83,6 +88,22 @@ def find(*, kind: str, value: str) -> QuerySet[ContactPoint]:
     return ContactPoint.objects.filter(kind=kind, value_index=index)
 
 
+def has_stopped(*, index: str) -> bool:
+    """Return whether the number with this blind index said STOP, and no START since.
+
+    Asked of the texts themselves too: whoever removes a number and adds it again, or adds one that
+    was nobody's when it said STOP, has not taken the STOP back.
+    """
+    phones = ContactPoint.objects.filter(kind=ContactKind.PHONE, value_index=index)
+    if phones.filter(status=ContactStatus.OPTED_OUT).exists():
+        return True
+    said = InboundText.objects.filter(
+        number_index=index, meaning__in=[ReplyMeaning.STOP, ReplyMeaning.START]
+    )
+    last = said.order_by("-received_at", "-pk").values_list("meaning", flat=True).first()
+    return last == ReplyMeaning.STOP
+
+
 def of_patient(*, patient_id: UUID) -> list[ContactPoint]:
     """Return a patient's addresses, newest first; replaced and removed ones left out."""
     rows = ContactPoint.objects.filter(patient_id=patient_id).exclude(status__in=GONE)
@@ -91,11 +112,13 @@ def of_patient(*, patient_id: UUID) -> list[ContactPoint]:
 
 def masked(contact: ContactPoint) -> str:
     """Return an address its owner recognises and a stranger cannot use."""
+    if contact.kind == ContactKind.PUSH:
+        return contact.label or str(contact.get_kind_display())
     address = contact.value["address"]
     if contact.kind == ContactKind.PHONE:
         return f"***-{address[-4:]}"
     name, at, domain = address.partition("@")
-    return f"{name[:1]}***{at}{domain}" if at else contact.label or str(contact.get_kind_display())
+    return f"{name[:1]}***{at}{domain}"
 
 
 # -- what becomes of an address -----------------------------------------------------------------

@@ -15,10 +15,17 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from notifications import clock, rendering
 from notifications.channels.base import channel_of
-from notifications.contacts.addresses import audit_change, locked, set_status
+from notifications.contacts.addresses import (
+    STOPPED,
+    audit_change,
+    has_stopped,
+    locked,
+    set_status,
+)
 from notifications.crypto import new_id
 from notifications.enums import ContactKind, ContactStatus, Level
 from notifications.models import ContactPoint, ContactVerification
@@ -126,9 +133,12 @@ def _check_code(contact: ContactPoint, code: str) -> str | None:
     open_code.save()
     if open_code.tries >= TRIES:
         return _too_many_tries(open_code)
-    return _("This is not the code we sent. You can try %(left)s more times.") % {
-        "left": TRIES - open_code.tries
-    }
+    left = TRIES - open_code.tries
+    return ngettext(
+        "This is not the code we sent. You can try %(left)s more time.",
+        "This is not the code we sent. You can try %(left)s more times.",
+        left,
+    ) % {"left": left}
 
 
 def _is_locked_out(open_code: ContactVerification | None) -> bool:
@@ -161,7 +171,15 @@ def _accept(contact: ContactPoint, *, actor: str) -> None:
         contact.status_at = clock.now()
     contact.save()
     audit_change(contact, actor=actor, change="verified")
+    _heed_stop(contact, actor=actor)
     _replace_others(contact, actor=actor)
+
+
+def _heed_stop(contact: ContactPoint, *, actor: str) -> None:
+    """A STOP that came while the number was being added is heard before the first text."""
+    is_open = contact.kind == ContactKind.PHONE and contact.status == ContactStatus.ACTIVE
+    if is_open and has_stopped(index=contact.value_index):
+        set_status(contact=contact, status=ContactStatus.OPTED_OUT, reason=STOPPED, actor=actor)
 
 
 def _replace_others(contact: ContactPoint, *, actor: str) -> None:
