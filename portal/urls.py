@@ -1,10 +1,10 @@
 """The pages. Those of a patient exist twice: for oneself, and below /for/<id>/ for a ward."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, home, message, settings, unsubscribe
+from portal.views import centre, contacts, devices, home, message, settings, unsubscribe
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
@@ -12,6 +12,8 @@ settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
     path("language/", settings.language_and_zone, name="language"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
+    path("devices/", devices.register, name="devices"),
+    path("devices/<uuid:contact_id>/remove/", devices.remove, name="device-remove"),
     path("contacts/add/<str:kind>/", contacts.add, name="contact-add"),
     path("contacts/<uuid:contact_id>/", contacts.contact, name="contact"),
     path("contacts/<uuid:contact_id>/code/", contacts.send_code, name="contact-code"),
@@ -40,7 +42,8 @@ patient_pages = [
 
 urlpatterns = [
     path("accounts/login/", sign_in, name="login"),
-    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("accounts/logout/", devices.SignOut.as_view(), name="logout"),
+    path("sw.js", devices.service_worker, name="service-worker"),
     path("look/", settings.look, name="look"),
     path("m", centre.short_link, name="short-link"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),

@@ -174,7 +174,13 @@ def patterns(entries=urls.urlpatterns, prefix=""):
             yield path
 
 
-OPEN_TO_ALL = {"accounts/login/", "accounts/logout/", "look/", "unsubscribe/<str:token>/"}
+OPEN_TO_ALL = {
+    "accounts/login/",
+    "accounts/logout/",
+    "look/",
+    "sw.js",
+    "unsubscribe/<str:token>/",
+}
 
 
 @pytest.mark.req("H-02")

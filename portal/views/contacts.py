@@ -9,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from notifications import audit, consent, contacts
@@ -19,11 +20,24 @@ from portal.templatetags.portal import address
 from portal.views.patient import patient_page
 
 FORMS = {ContactKind.EMAIL: EmailForm, ContactKind.PHONE: PhoneForm}
-WORDINGS = {
-    ContactKind.EMAIL: consent.CURRENT_EMAIL_WORDING,
-    ContactKind.PHONE: consent.CURRENT_TEXT_WORDING,
+ASKED = {
+    (ContactKind.EMAIL, Purpose.TREATMENT): gettext_lazy("Visit details by email"),
+    (ContactKind.EMAIL, Purpose.MARKETING): gettext_lazy("News and offers by email"),
+    (ContactKind.PHONE, Purpose.TREATMENT): gettext_lazy("Texts about your care"),
+    (ContactKind.PHONE, Purpose.MARKETING): gettext_lazy("News and offers by text"),
 }
 ICONS = {ContactKind.EMAIL: "mail", ContactKind.PHONE: "smartphone", ContactKind.PUSH: "bell"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One thing to agree to at an address, in the wording that is recorded with the answer."""
+
+    purpose: Purpose
+    title: str
+    version: str
+    wording: str
+    is_agreed: bool
 
 
 @dataclass(frozen=True)
@@ -49,13 +63,37 @@ class Address:
         return self.contact.status == ContactStatus.NEEDS_UPDATE
 
     @property
-    def wording(self) -> str:
-        version = WORDINGS.get(self.contact.kind)
-        return str(consent.WORDINGS[version]) if version else ""
+    def asks(self) -> list[Ask]:
+        """Return what may be agreed to here, each by itself: care first."""
+        said = consent.last_words(contact=self.contact)
+        return [
+            _ask(self.contact.kind, purpose, is_agreed=purpose in said and said[purpose].granted)
+            for purpose in contacts.purposes_for(kind=self.contact.kind)
+        ]
 
     @property
-    def agreed(self) -> bool:
-        return consent.is_granted(contact=self.contact, purpose=Purpose.TREATMENT)
+    def waits_for_yes(self) -> bool:
+        """Return whether all that lacks for texts about care is the patient's yes."""
+        is_ready = self.contact.status == ContactStatus.ACTIVE and self.contact.verified_at
+        is_phone = self.contact.kind == ContactKind.PHONE
+        return bool(is_phone and is_ready and not consent.is_granted(contact=self.contact))
+
+
+def _ask(kind: str, purpose: Purpose, *, is_agreed: bool) -> Ask:
+    version = consent.current_wording(kind=kind, purpose=purpose)
+    return Ask(
+        purpose=purpose,
+        title=str(ASKED[ContactKind(kind), purpose]),
+        version=version,
+        wording=str(consent.WORDINGS[version]),
+        is_agreed=is_agreed,
+    )
+
+
+def addresses_of(*, patient_id: UUID) -> list[Address]:
+    """Return a patient's addresses; devices have a part of their own, and need no code."""
+    known = contacts.of_patient(patient_id=patient_id)
+    return [Address(each) for each in known if each.kind in FORMS]
 
 
 def kinds_to_add() -> list[ContactKind]:
@@ -130,13 +168,15 @@ def verify(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 @require_POST
 @patient_page
 def agree(request: HttpRequest, contact_id: UUID) -> HttpResponse:
-    """Record what somebody agreed to at one address, or no longer agrees to."""
-    found, granted = _find(request, contact_id), request.POST.get("agree") == "yes"
-    consent.record(
-        contact=found,
-        purpose=Purpose.TREATMENT,
-        granted=granted,
-        wording=WORDINGS[found.kind],
+    """Record what somebody agreed to at one address, or no longer agrees to.
+
+    The form says which wording it showed: that, and no later one, is what is agreed to.
+    """
+    contacts.answer(
+        contact=_find(request, contact_id),
+        purpose=request.POST.get("purpose", ""),
+        granted=request.POST.get("agree") == "yes",
+        wording=request.POST.get("wording", ""),
         source="portal",
         actor=audit.actor_of(request.user),
         ip=request.META.get("REMOTE_ADDR") or None,
@@ -157,8 +197,8 @@ def remove(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 
 def _find(request: HttpRequest, contact_id: UUID) -> Any:
     """Return the patient's own address. Raises ObjectDoesNotExist for any other."""
-    mine = contacts.of_patient(patient_id=request.patient.pk)
-    found = next((each for each in mine if each.pk == contact_id), None)
+    mine = addresses_of(patient_id=request.patient.pk)
+    found = next((each.contact for each in mine if each.contact.pk == contact_id), None)
     if found is None:
         raise ObjectDoesNotExist("no such address")
     return found

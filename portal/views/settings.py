@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.http import require_POST
 
-from notifications import audit, clock, contacts
+from notifications import audit, clock
 from notifications.enums import AuditAction
 from notifications.types import Refused
 from portal.forms import LanguageAndZoneForm
 from portal.templatetags.portal import THEMES, address
 from portal.views import matrix
-from portal.views.contacts import Address, kinds_to_add
+from portal.views.contacts import addresses_of, kinds_to_add
+from portal.views.devices import devices_part
 from portal.views.patient import back, is_fragment, patient_page
 
 YEAR = 365 * 24 * 60 * 60
@@ -45,7 +46,8 @@ class NotificationSettingsPage(View):
         patient = request.patient
         context = {
             "groups": matrix.matrix(patient_id=patient.pk),
-            "addresses": [Address(each) for each in contacts.of_patient(patient_id=patient.pk)],
+            "addresses": addresses_of(patient_id=patient.pk),
+            **devices_part(patient=patient),
             "kinds": kinds_to_add(),
             "form": LanguageAndZoneForm(instance=patient),
         }

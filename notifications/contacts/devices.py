@@ -1,0 +1,170 @@
+"""Devices: the browsers a patient turned notifications on in.
+
+A device is an address like any other, with the keys its pushes are encrypted with. It needs no
+code: whoever registers it sits in front of it. Its address opens it to anybody who knows it, so
+it is shown to nobody; `fingerprint` stands for it.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from notifications import clock
+from notifications.channels.push import Push
+from notifications.contacts.addresses import GONE, audit_change, of_patient, set_status
+from notifications.crypto import blind_index
+from notifications.enums import ContactKind, ContactStatus
+from notifications.models import ContactPoint
+
+MOST = 10  # devices of one patient; the one that registered longest ago makes room
+LONGEST_LABEL = 80
+
+
+def public_key() -> str:
+    """Return the key a browser registers for; empty where pushes are not set up."""
+    channel = Push()
+    return channel.public_key() if channel.is_configured() else ""
+
+
+def devices_of(*, patient_id: UUID) -> list[ContactPoint]:
+    """Return a patient's devices, newest first."""
+    return [each for each in of_patient(patient_id=patient_id) if each.kind == ContactKind.PUSH]
+
+
+def fingerprint(contact: ContactPoint) -> str:
+    """Return what a browser can tell its own registration by, and nobody can push with."""
+    return sha256(contact.value["address"].encode()).hexdigest()
+
+
+@transaction.atomic
+def add_device(
+    *,
+    patient_id: UUID,
+    endpoint: str,
+    p256dh: str,
+    auth: str,
+    label: str,
+    actor: str,
+    may_stay: Iterable[UUID] = (),
+) -> ContactPoint:
+    """Register a browser for a patient. The same one again is the same row with its new keys.
+
+    `may_stay` are the other patients its user may act for; anybody else's registration of this
+    browser ends, because it is in other hands now. Raises Refused for an endpoint or a key that
+    breaks the rule of `providers/push_endpoints.py`.
+    """
+    given = {"address": endpoint, "p256dh": p256dh, "auth": auth}
+    value = Push().accept_address(given)
+    index = blind_index(kind=ContactKind.PUSH, value=endpoint)
+    here, mine = _held(patient_id=patient_id, index=index)
+    _end_others(here, allowed={patient_id, *may_stay}, actor=actor)
+    known = next((each for each in here if each.patient_id == patient_id), None)
+    if known is not None:
+        return _refreshed(known, value=value, label=label, actor=actor)
+    _make_room(mine, actor=actor)
+    return _added(patient_id=patient_id, value=value, index=index, label=label, actor=actor)
+
+
+def _held(*, patient_id: UUID, index: str) -> tuple[list[ContactPoint], list[ContactPoint]]:
+    """Lock and return the registrations of one browser, and all devices of a patient.
+
+    All of the patient's addresses are held, oldest first, as a claim does.
+    """
+    wanted = Q(patient_id=patient_id) | Q(kind=ContactKind.PUSH, value_index=index)
+    rows = ContactPoint.objects.filter(wanted).exclude(status__in=GONE)
+    held = list(rows.select_for_update(no_key=True).order_by("id"))
+    devices = [each for each in held if each.kind == ContactKind.PUSH]
+    here = [each for each in devices if each.value_index == index]
+    return here, [each for each in devices if each.patient_id == patient_id]
+
+
+def _end_others(here: Iterable[ContactPoint], *, allowed: set[UUID], actor: str) -> None:
+    for each in here:
+        if each.patient_id not in allowed:
+            _end(each, reason="shared_device", actor=actor)
+
+
+def _refreshed(
+    known: ContactPoint, *, value: dict[str, str], label: str, actor: str
+) -> ContactPoint:
+    has_changed = known.value != value
+    known.value, known.label = value, label[:LONGEST_LABEL]
+    known.status, known.status_reason, known.status_at = ContactStatus.ACTIVE, "", clock.now()
+    known.save(update_fields=["value", "label", "status", "status_reason", "status_at"])
+    if has_changed:
+        audit_change(known, actor=actor, change="refreshed")
+    return known
+
+
+def _make_room(mine: list[ContactPoint], *, actor: str) -> None:
+    newest_first = sorted(mine, key=lambda each: each.status_at, reverse=True)
+    for each in newest_first[MOST - 1 :]:
+        _end(each, reason="too_many", actor=actor)
+
+
+def _added(
+    *, patient_id: UUID, value: dict[str, str], index: str, label: str, actor: str
+) -> ContactPoint:
+    made = ContactPoint(
+        patient_id=patient_id,
+        kind=ContactKind.PUSH,
+        value=value,
+        value_index=index,
+        label=label[:LONGEST_LABEL],
+        created_at=clock.now(),
+        status_at=clock.now(),
+    )
+    ContactPoint.objects.bulk_create([made], ignore_conflicts=True)
+    same = ContactPoint.objects.filter(patient_id=patient_id, value_index=index)
+    kept = same.exclude(status__in=GONE).get()  # another's, where two came at once
+    if kept == made:
+        audit_change(made, actor=actor, change="added")
+    return kept
+
+
+# -- a browser that leaves, or moves ------------------------------------------------------------
+
+
+@transaction.atomic
+def forget_device(*, endpoint: str, patient_ids: Iterable[UUID], actor: str) -> int:
+    """End a browser's registrations for these patients and return how many there were."""
+    leaving = list(_registered(endpoint, patient_ids))
+    for each in leaving:
+        _end(each, reason="by_request", actor=actor)
+    return len(leaving)
+
+
+@transaction.atomic
+def replace_device(
+    *, old: str, endpoint: str, p256dh: str, auth: str, patient_ids: Iterable[UUID], actor: str
+) -> int:
+    """Take a browser's new endpoint for the old one and return for how many patients.
+
+    Browsers change it by themselves now and then. Only registrations of `patient_ids` move.
+    Raises Refused as `add_device` does.
+    """
+    allowed = set(patient_ids)
+    moving = list(_registered(old, allowed))
+    keys = {"endpoint": endpoint, "p256dh": p256dh, "auth": auth}
+    for each in moving:
+        if old != endpoint:
+            _end(each, reason="moved", actor=actor)
+        who = {"patient_id": each.patient_id, "may_stay": allowed, "actor": actor}
+        add_device(**who, **keys, label=each.label)
+    return len(moving)
+
+
+def _registered(endpoint: str, patient_ids: Iterable[UUID]) -> Iterable[ContactPoint]:
+    index = blind_index(kind=ContactKind.PUSH, value=endpoint)
+    rows = ContactPoint.objects.filter(
+        kind=ContactKind.PUSH, value_index=index, patient_id__in=set(patient_ids)
+    )
+    held = rows.exclude(status__in=GONE).select_for_update(no_key=True)
+    return held.order_by("id")
+
+
+def _end(contact: ContactPoint, *, reason: str, actor: str) -> None:
+    set_status(contact=contact, status=ContactStatus.REMOVED, reason=reason, actor=actor)
