@@ -64,7 +64,7 @@ from notifications.providers.outbox import OutboxMessage
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from portal.models import Practice, User
-from portal.notification_types.payment_confirmation import PaymentConfirmationPayload
+from portal.notification_types.estimate_ready import EstimateReadyPayload
 
 settings.ALLOWED_HOSTS.append("testserver")
 Practice.objects.create(name="Main Street Dental", public_name="Main Street Dental")
@@ -85,13 +85,13 @@ backend = "django.contrib.auth.backends.ModelBackend"
 patient.force_login(ana, backend=backend)
 staff.force_login(chief, backend=backend)
 url = "/api/patient-notifications/preferences"
-before = patient.get(url).json()["payment_confirmation"]
+before = patient.get(url).json()["estimate_ready"]
 put = patient.put(
-    f"{url}/payment_confirmation", {"fax_enabled": True}, content_type="application/json"
+    f"{url}/estimate_ready", {"fax_enabled": True}, content_type="application/json"
 )
 with clock.at(datetime.fromisoformat("2026-11-24T12:00-05:00")):
     patient_notification_service.create_notification(
-        patient_id=ana.pk, payload=PaymentConfirmationPayload.example()
+        patient_id=ana.pk, payload=EstimateReadyPayload.example()
     )
     notification_scheduler_service.run_due()
 [listed] = patient.get("/api/patient-notifications").json()
@@ -128,11 +128,11 @@ def project(tmp_path_factory):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     shutil.copy(ROOT / "manage.py", copy)
     files = {
-        "portal/notification_types/payment_confirmation.py": printed(
+        "portal/notification_types/estimate_ready.py": printed(
             "python", after="**1. The payload**"
         ),
-        "templates/notifications/payment_confirmation/in_app.txt": printed(
-            "", after="`templates/notifications/payment_confirmation/in_app.txt`:"
+        "templates/notifications/estimate_ready/in_app.txt": printed(
+            "", after="`templates/notifications/estimate_ready/in_app.txt`:"
         ),
         "notifications/channels/fax.py": CHANNEL,
         "templates/notifications/_default/fax.txt": DEFAULT_TEXT,
@@ -189,18 +189,18 @@ def test_the_api_shows_the_type_and_a_switch_for_the_channel(told):
 
 
 def test_the_settings_page_shows_both(told):
-    assert "Receipts" in told["settings_page"]
+    assert "Estimates" in told["settings_page"]
     assert "Fax" in told["settings_page"]
 
 
 def test_the_admin_filters_by_both(told):
-    assert "Receipts" in told["messages"]
+    assert "Estimates" in told["messages"]
     assert "Fax" in told["deliveries"]
 
 
 def test_a_message_of_the_type_is_listed_and_goes_by_the_channel(told):
-    assert told["listed"]["type"] == "payment_confirmation"
-    assert told["listed"]["title"] == "A receipt is ready"
+    assert told["listed"]["type"] == "estimate_ready"
+    assert told["listed"]["title"] == "A paper for you to look at"
     assert "45.00" in told["listed"]["message"]
     assert told["statuses"]["fax"] == "accepted"
     assert told["faxed"] == ["You have a new message from Main Street Dental."]

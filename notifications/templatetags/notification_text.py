@@ -1,6 +1,7 @@
-"""Filters for message texts: moments in words, with their zone."""
+"""Filters for message texts: moments in words, with their zone, and sums of money."""
 
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -32,6 +33,14 @@ def visit_day(moment: datetime | None, zone: str = "UTC") -> str:
 def clock_time(moment: datetime | None) -> str:
     """Return "2:05 PM EST" in the zone of the reader."""
     return "" if moment is None else _clock(timezone.localtime(moment))
+
+
+@register.filter
+def dollars(amount: Decimal | None) -> str:
+    """Return "$1,234.50": US dollars, written the same in every language of the country."""
+    if amount is None:
+        return ""
+    return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
 
 
 def _clock(local: datetime) -> str:
