@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
@@ -10,6 +11,7 @@ from notifications import clock, contacts
 from notifications.enums import CarrierEventKind, ReplyMeaning
 from notifications.incoming import keeping
 from notifications.models import Delivery, InboundText
+from notifications.providers import outbox_carrier
 from notifications.providers.outbox import OutboxMessage
 from portal.models import User
 from tests.conftest import signed_in
@@ -175,7 +177,7 @@ def test_a_code_is_shown_though_it_is_no_message_of_ours(desk, ana):
     contact = phone_of(ana, verified=False, agreed=False)
     contacts.send_code(patient_id=ana.pk, contact_id=contact.pk, actor="system:test")
     [talk] = pieces(shown(desk))
-    assert "a code that verifies an address" in talk
+    assert "an answer to a reply, or a code" in talk
 
 
 def test_the_page_costs_the_same_few_queries_however_much_left(
@@ -209,6 +211,123 @@ def test_it_needs_no_script_and_no_style_in_the_line(desk, ana):
     assert "unsafe-inline" not in response.headers["Content-Security-Policy"]
     for inline in ("<script", "<style", " style=", " onclick="):
         assert inline not in text_of(response)
+
+
+# -- playing the patient --------------------------------------------------------------------------
+
+
+class Line:
+    """The wire to this machine: keeps what was posted, and answers as it is told."""
+
+    def __init__(self, *, status: int = 200, answer: str = "") -> None:
+        self.posted: list[tuple[str, dict[str, list[str]], dict[str, str]]] = []
+        self.status_code, self.fault = status, None
+        words = f"<Message>{answer}</Message>" if answer else ""
+        self.content = f"<Response>{words}</Response>".encode()
+
+    def __call__(self, url: str, body: bytes, *, content_type: str, headers: dict[str, str]):
+        if self.fault:
+            raise self.fault
+        self.posted.append((url, parse_qs(body.decode()), headers))
+        return self
+
+
+@pytest.fixture
+def line(monkeypatch) -> Line:
+    line = Line()
+    monkeypatch.setattr(outbox_carrier, "post_here", line)
+    return line
+
+
+def reply(client: Client, number: str, **fields: str):
+    return client.post(f"{PAGE}reply/", {"number": number, **fields})
+
+
+def test_a_text_is_posted_as_the_carrier_would_and_the_page_returns_to_its_conversation(
+    desk, ana, line
+):
+    line.content = b"<Response><Message>Thank you.</Message></Response>"
+    phone_of(ana)
+    send(ana)
+    run()
+    assert 'action="/dev/outbox/reply/"' in shown(desk)
+    response = reply(desk, ANAS_NUMBER, text=" See you ")
+    [(url, fields, headers)] = line.posted
+    assert url.endswith("/webhooks/sms/replies/")
+    assert (fields["From"], fields["Body"]) == ([ANAS_NUMBER], ["See you"])
+    assert headers["X-Twilio-Signature"]
+    assert ANAS_NUMBER not in response.headers["Location"]
+    page, anchor = response.headers["Location"].split("#")
+    page = text_of(desk.get(page))
+    assert f'id="{anchor}"' in page and "The practice answered." in page
+    assert "Thank you." in page
+
+
+@pytest.mark.parametrize("word", ["1", "2", "STOP", "START", "HELP"])
+def test_the_usual_answers_are_one_press(desk, ana, line, word):
+    phone_of(ana)
+    send(ana)
+    run()
+    assert f'name="quick" value="{word}"' in shown(desk)
+    reply(desk, ANAS_NUMBER, quick=word, text="")
+    assert line.posted[0][1]["Body"] == [word]
+
+
+def test_an_answer_that_was_sent_is_not_shown_twice(desk):
+    write(BENS_NUMBER, "HELP", answer="Call us at 212-555-0100.")
+    OutboxMessage.objects.create(
+        channel="sms", to=BENS_NUMBER, content={"text": "Call us at 212-555-0100."}
+    )
+    assert shown(desk).count("Call us at 212-555-0100.") == 1
+
+
+def test_any_other_number_may_write_and_one_that_cannot_be_one_is_refused(desk, line):
+    reply(desk, "(212) 555-0150", text="Hello")
+    assert line.posted[0][1]["From"] == ["+12125550150"]
+    reply(desk, "12", text="Hello")
+    assert len(line.posted) == 1
+    assert "This is not a phone number." in shown(desk)
+
+
+def test_what_goes_wrong_is_said(desk, line):
+    line.status_code = 500
+    reply(desk, ANAS_NUMBER, text="1")
+    assert "The site did not take this text: it answered 500." in shown(desk)
+    line.fault = ConnectionRefusedError()
+    reply(desk, ANAS_NUMBER, text="1")
+    assert "The site could not be reached: ConnectionRefusedError." in shown(desk)
+    reply(desk, ANAS_NUMBER, text="  ")
+    assert "A text needs words." in shown(desk)
+
+
+def test_where_a_real_carrier_is_set_up_nobody_can_write_back_here(desk, ana, line, settings):
+    phone_of(ana)
+    send(ana)
+    run()
+    settings.EMAIL_BACKEND = "tests.engine.RealMail"
+    page = shown(desk)
+    assert "reply/" not in page and "Nobody can write back here. A real carrier is set up" in page
+    reply(desk, ANAS_NUMBER, text="1")
+    assert line.posted == []
+
+
+@pytest.mark.req("S-05")
+def test_a_reply_needs_its_token_and_a_post(staff, line):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    assert reply(strict, ANAS_NUMBER, text="1").status_code == 403
+    assert strict.get(f"{PAGE}reply/").status_code == 405
+    assert line.posted == []
+
+
+def test_only_who_may_see_the_page_may_play_the_patient(desk, ana_client, line, settings):
+    far = desk.post(
+        f"{PAGE}reply/", {"number": ANAS_NUMBER, "text": "1"}, REMOTE_ADDR="203.0.113.9"
+    )
+    assert (far.status_code, reply(ana_client, ANAS_NUMBER, text="1").status_code) == (404, 404)
+    settings.DEBUG = False
+    assert reply(desk, ANAS_NUMBER, text="1").status_code == 404
+    assert line.posted == []
 
 
 # -- who may look -------------------------------------------------------------------------------

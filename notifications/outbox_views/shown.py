@@ -30,7 +30,7 @@ BAD = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
 class State:
     """Where a delivery stands, in words; `tone` is only a colour's name."""
 
-    words: str = "Not a message of ours: a code that verifies an address, or a test"
+    words: str = "No delivery of its own: an answer to a reply, or a code"
     tone: str = "off"
     admin_url: str = ""
 
@@ -94,8 +94,7 @@ class Conversation:
 
     @property
     def anchor(self) -> str:
-        """Return a name for links that does not hold the number itself."""
-        return f"phone-{_index(self.number)[:12]}"
+        return anchor_of(self.number)
 
 
 def shown(*, channel: str = "") -> list[Sent | Conversation]:
@@ -175,9 +174,10 @@ def _talks(texts: Sequence[OutboxMessage], known: Mapping[str, Delivery]) -> lis
     talks = {row.to: Conversation(number=row.to) for row in texts}
     for row in texts:
         talks[row.to].bubbles.append(_ours(row, known.get(row.delivery_id)))
+    kept = {(row.to, row.content.get("text", "")) for row in texts if not row.delivery_id}
     for row in InboundText.objects.order_by("-received_at")[:MOST]:
         talk = talks.setdefault(row.number, Conversation(number=row.number))
-        talk.bubbles += _theirs(row)
+        talk.bubbles += _theirs(row, has_answer=(row.number, row.answer) not in kept)
     for talk in talks.values():
         talk.bubbles.sort(key=lambda bubble: bubble.at)
     return list(talks.values())
@@ -194,8 +194,8 @@ def _ours(row: OutboxMessage, delivery: Delivery | None) -> Bubble:
     )
 
 
-def _theirs(row: InboundText) -> list[Bubble]:
-    """Return what a patient wrote, and what we wrote straight back."""
+def _theirs(row: InboundText, *, has_answer: bool) -> list[Bubble]:
+    """Return what a patient wrote, and what we wrote straight back if the outbox lacks it."""
     wrote = Bubble(
         is_ours=False,
         at=row.received_at,
@@ -203,7 +203,7 @@ def _theirs(row: InboundText) -> list[Bubble]:
         count=segments(row.text),
         note=row.get_meaning_display(),
     )
-    if not row.answer:
+    if not (row.answer and has_answer):
         return [wrote]
     answer = Bubble(
         is_ours=True,
@@ -215,5 +215,6 @@ def _theirs(row: InboundText) -> list[Bubble]:
     return [wrote, answer]
 
 
-def _index(number: str) -> str:
-    return blind_index(kind=ContactKind.PHONE, value=number)
+def anchor_of(number: str) -> str:
+    """Return a conversation's name in links, which does not hold the number itself."""
+    return f"phone-{blind_index(kind=ContactKind.PHONE, value=number)[:12]}"
