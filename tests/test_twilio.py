@@ -1,6 +1,7 @@
 """Texts through Twilio: as its own description wants them, and whatever it answers."""
 
 import logging
+import ssl
 import time
 from base64 import b64encode
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.core.checks import run_checks
 
 from notifications.channels.sms import Sms
 from notifications.enums import (
@@ -23,6 +25,7 @@ from notifications.providers import twilio
 from notifications.providers.twilio_codes import CODES
 from notifications.types import AnswerLost, ChannelError, Envelope
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from tests.certificates import certificate
 from tests.engine import ANAS_NUMBER, NOON, delivery_of, phone_of, run, send, status_of
 from tests.postman import black_hole
 from tests.rig.install import NPM
@@ -229,6 +232,7 @@ ANSWERS = [
     (401, 20005, SET_UP, ContactEffect.NONE, None),
     (404, 20404, SET_UP, ContactEffect.NONE, None),
     (400, 21408, SET_UP, ContactEffect.NONE, None),
+    (400, 21212, SET_UP, ContactEffect.NONE, None),
     (400, 21603, SET_UP, ContactEffect.NONE, None),
     (400, 21606, SET_UP, ContactEffect.NONE, None),
     (400, 21608, SET_UP, ContactEffect.NONE, None),
@@ -237,6 +241,8 @@ ANSWERS = [
     (400, 21660, SET_UP, ContactEffect.NONE, None),
     (400, 21701, SET_UP, ContactEffect.NONE, None),
     (400, 21703, SET_UP, ContactEffect.NONE, None),
+    (400, 21704, SET_UP, ContactEffect.NONE, None),
+    (400, 21705, SET_UP, ContactEffect.NONE, None),
     (400, 30002, SET_UP, ContactEffect.NONE, None),
     (400, 30007, SET_UP, ContactEffect.NONE, None),
     (400, 30023, SET_UP, ContactEffect.NONE, None),
@@ -326,6 +332,17 @@ def test_a_name_that_cannot_be_found_means_that_nothing_was_sent(monkeypatch):
     assert (error.kind, isinstance(error, AnswerLost)) == (TRANSIENT, False)
 
 
+@pytest.mark.req("H-09")
+def test_a_server_that_cannot_prove_to_be_twilio_gets_nothing(twilio_here, monkeypatch, tmp_path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate("localhost", tmp_path))
+    twilio_here.socket = context.wrap_socket(twilio_here.socket, server_side=True)
+    monkeypatch.setattr(LocalHttp, "scheme", "https")
+    error = refusal()
+    assert (error.kind, isinstance(error, AnswerLost)) == (TRANSIENT, False)
+    assert twilio_here.texts == []
+
+
 @pytest.mark.req("R-07")
 def test_a_line_that_breaks_after_the_text_leaves_it_unknown(twilio_here):
     twilio_here.will_hang_up()
@@ -371,6 +388,37 @@ def test_a_messaging_service_needs_no_number(account):
     account.NOTIFICATIONS_TWILIO_FROM = ""
     account.NOTIFICATIONS_TWILIO_MESSAGING_SERVICE = SERVICE
     assert Sms().is_configured()
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("NOTIFICATIONS_TWILIO_ACCOUNT_SID", "NOTIFICATIONS_TWILIO_ACCOUNT_SID is empty"),
+        ("NOTIFICATIONS_TWILIO_AUTH_TOKEN", "NOTIFICATIONS_TWILIO_AUTH_TOKEN is empty"),
+        (
+            "NOTIFICATIONS_TWILIO_FROM",
+            "NOTIFICATIONS_TWILIO_FROM or NOTIFICATIONS_TWILIO_MESSAGING_SERVICE is empty",
+        ),
+    ],
+)
+def test_the_check_names_what_twilio_lacks(account, setting, named):
+    assert not lacking()
+    setattr(account, setting, "")
+    [error] = lacking()
+    assert error.msg.startswith(named)
+    assert "NOTIFICATIONS_SMS_PROVIDER" in error.msg
+
+
+def lacking():
+    found = run_checks(tags=["security"], include_deployment_checks=True)
+    return [each for each in found if each.id == "notifications.E115"]
+
+
+def test_half_a_pair_of_keys_is_no_pair(twilio_here, account):
+    account.NOTIFICATIONS_TWILIO_API_KEY = "SK" + "3" * 32
+    text()
+    usual = "Basic " + b64encode(f"{SID}:{TOKEN}".encode()).decode()
+    assert [credentials for _path, credentials in twilio_here.calls] == [usual]
 
 
 # -- a patient's story --------------------------------------------------------------------------

@@ -117,8 +117,8 @@ class Twilio:
 
 def _client(http: TwilioHttp) -> Client:
     account = settings.NOTIFICATIONS_TWILIO_ACCOUNT_SID
-    user = settings.NOTIFICATIONS_TWILIO_API_KEY or account
-    secret = settings.NOTIFICATIONS_TWILIO_API_SECRET or settings.NOTIFICATIONS_TWILIO_AUTH_TOKEN
+    pair = settings.NOTIFICATIONS_TWILIO_API_KEY, settings.NOTIFICATIONS_TWILIO_API_SECRET
+    user, secret = pair if all(pair) else (account, settings.NOTIFICATIONS_TWILIO_AUTH_TOKEN)
     if not (account and secret):  # the SDK would look for others in the environment
         raise ChannelError(code="not_configured", kind=ErrorKind.CONFIGURATION)
     return Client(user, secret, account_sid=account, http_client=http)

@@ -50,6 +50,7 @@ CODES: dict[str, Meaning] = {
     "20005": SET_UP,  # the account is not active
     "20404": SET_UP,  # no such account
     "21408": SET_UP,  # texts to this country are not switched on
+    "21212": SET_UP,  # the sender is not a number
     "21603": SET_UP,  # no sender
     "21606": SET_UP,  # the sender is not ours, or cannot send texts
     "21608": SET_UP,  # a trial account, and a number that it has not verified
@@ -57,7 +58,9 @@ CODES: dict[str, Meaning] = {
     "21659": SET_UP,  # the sender is no number of Twilio's
     "21660": SET_UP,  # the sender belongs to another account
     "21701": SET_UP,  # no such messaging service
-    "21703": SET_UP,  # the messaging service has no sender
+    "21703": SET_UP,  # the messaging service has no number for this text
+    "21704": SET_UP,  # the messaging service has no numbers
+    "21705": SET_UP,  # not a messaging service
     "30002": SET_UP,  # the account is suspended
     "30007": SET_UP,  # filtered as spam by a carrier: saying it again makes it worse
     "30023": SET_UP,  # the day's texts for this brand are used up (A2P 10DLC)
