@@ -8,10 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 
 from notifications.channels.sms import Sms
-from notifications.enums import ContactEffect, DeliveryStatus
+from notifications.enums import ContactEffect, ContactStatus, DeliveryStatus, Reason
 from notifications.providers.twilio_calls import signature
-from tests.engine import ANAS_NUMBER
-from tests.switchboard import OUR_NUMBER, SID, TEXT_SID, TOKEN
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from tests.engine import ANAS_NUMBER, delivery_of, phone_of, run, send, status_of
+from tests.switchboard import OUR_NUMBER, SID, TEXT_SID, TOKEN, LocalHttp, switchboard
 
 OURS = "https://notify.dental.example"
 DELIVERY = uuid4()
@@ -250,3 +251,50 @@ def test_our_answer_is_one_message_in_letters_every_phone_has():
 def test_no_answer_is_an_empty_response():
     content = Sms().reply_response(answer="").content.decode()
     assert content == '<?xml version="1.0" encoding="UTF-8"?><Response />'
+
+
+# -- over HTTP, from Twilio to the timeline -----------------------------------------------------
+
+
+@pytest.fixture
+def texted(ana, noon, account, monkeypatch):
+    """Ana's text, taken by Twilio."""
+    account.NOTIFICATIONS_SMS_PROVIDER = "tests.switchboard.LocalTwilio"
+    account.NOTIFICATIONS_TWILIO_ACCOUNT_SID, account.NOTIFICATIONS_TWILIO_FROM = SID, OUR_NUMBER
+    account.NOTIFICATIONS_AGREEMENTS = "sms"
+    phone_of(ana)
+    with switchboard() as board:
+        monkeypatch.setattr(LocalHttp, "port", board.server_port)
+        made = send(ana, AppointmentReminderPayload.example())
+        run()
+    return made
+
+
+def tell(client, notification, fields, **options):
+    path = f"/webhooks/sms/{delivery_of(notification, 'sms').pk}/"
+    request = call(path, fields, **options)
+    signed = request.headers["X-Twilio-Signature"]
+    headers = {"X-Twilio-Signature": signed}
+    return client.post(path, urlencode(fields), content_type=FORM, headers=headers)
+
+
+@pytest.mark.django_db
+def test_a_signed_callback_moves_anas_text_from_sent_to_delivered(client, texted):
+    assert status_of(texted, "sms")[0] == DeliveryStatus.ACCEPTED
+    for said in ("sent", "delivered", "sent", "delivered"):
+        assert tell(client, texted, status_call(said)).status_code == 200
+    assert status_of(texted, "sms")[0] == DeliveryStatus.DELIVERED
+
+
+@pytest.mark.django_db
+@pytest.mark.req("S-13")
+def test_a_forged_callback_changes_nothing(client, texted):
+    assert tell(client, texted, status_call("failed"), token="another token").status_code == 403
+    assert status_of(texted, "sms")[0] == DeliveryStatus.ACCEPTED
+
+
+@pytest.mark.django_db
+def test_a_carrier_that_found_nobody_marks_anas_number(client, ana, texted):
+    tell(client, texted, status_call("undelivered", ErrorCode="30005"))
+    assert status_of(texted, "sms") == (DeliveryStatus.FAILED, Reason.BOUNCED_HARD)
+    assert delivery_of(texted, "sms").contact.status == ContactStatus.NEEDS_UPDATE
