@@ -12,13 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, clock
-from notifications.enums import (
-    AuditAction,
-    ContactKind,
-    ContactStatus,
-    PatientNotificationType,
-    Purpose,
-)
+from notifications.enums import AuditAction, ContactKind, Purpose
 from notifications.models import Consent, ContactPoint
 from notifications.types import Refused
 

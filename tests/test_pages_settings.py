@@ -7,8 +7,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from notifications import consent, contacts, preferences
-from notifications.models import AuditEvent, ContactPoint
+from notifications.enums import PatientNotificationType, Purpose
+from notifications.models import AuditEvent, Consent, ContactPoint
 from tests.conftest import PASSWORD, signed_in
+from tests.engine import device_of
 from tests.pages import HTMX, child_of, text_of
 
 SETTINGS = "/notifications/settings/"
@@ -128,31 +130,153 @@ def test_what_is_no_address_is_said_beside_the_field(ana_client, ana):
     assert ana_client.get(f"{SETTINGS}contacts/add/pigeon/").status_code == 404
 
 
+def number_of(patient, *, verified=True):
+    number = contacts.add(
+        patient_id=patient.pk, kind="phone", value="212 555 0142", actor="system:test"
+    )
+    if verified:
+        contacts.mark_verified(contact_id=number.pk, actor="system:test")
+        number.refresh_from_db()
+    return number
+
+
+def page_of(number) -> str:
+    return f"{SETTINGS}contacts/{number.pk}/"
+
+
+def form_for(client, number, purpose="treatment") -> dict[str, str]:
+    """What the consent form of an address sends along, as it is on the page."""
+    page = text_of(client.get(page_of(number)))
+    forms = re.findall(r"<form.*?</form>", page, re.DOTALL)
+    [form] = [each for each in forms if f'name="purpose" value="{purpose}"' in each]
+    return dict(re.findall(r'name="(purpose|wording|next)" value="([^"]*)"', form))
+
+
+def say(client, number, answer, **form) -> None:
+    client.post(f"{page_of(number)}consent/", {**form_for(client, number), "agree": answer, **form})
+
+
 @pytest.mark.req("M-01")
 def test_consent_is_never_ticked_and_is_kept_as_it_was_worded(ana_client, ana):
-    number = contacts.add(
-        patient_id=ana.pk, kind="phone", value="212 555 0142", actor="system:test"
-    )
-    contacts.mark_verified(contact_id=number.pk, actor="system:test")
-    page = text_of(ana_client.get(f"{SETTINGS}contacts/{number.pk}/"))
-    assert str(consent.WORDINGS[consent.CURRENT_TEXT_WORDING]) in page
+    number = number_of(ana)
+    page = text_of(ana_client.get(page_of(number)))
+    form = form_for(ana_client, number)
+    assert str(consent.WORDINGS[form["wording"]]) in page
     assert "checked" not in page
-    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {})
+    ana_client.post(f"{page_of(number)}consent/", form)
     assert not consent.is_granted(contact=number)
-    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {"agree": "yes"})
+    say(ana_client, number, "yes")
     assert consent.is_granted(contact=number)
-    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {"agree": "no"})
+    row = Consent.objects.latest("recorded_at")
+    assert (row.wording, row.source, row.actor) == (form["wording"], "portal", f"user:{ana.pk}")
+    say(ana_client, number, "no")
     assert not consent.is_granted(contact=number)
+
+
+@pytest.mark.req("M-01")
+def test_a_wording_that_was_not_the_one_shown_is_not_agreed_to(ana_client, ana):
+    number = number_of(ana)
+    for wording in ("text-2020-01", "", consent.CURRENT_EMAIL_WORDING):
+        answer = ana_client.post(
+            f"{page_of(number)}consent/",
+            {"purpose": "treatment", "wording": wording, "agree": "yes", "next": page_of(number)},
+        )
+        assert answer["Location"] == page_of(number)
+        assert "The wording has changed" in text_of(ana_client.get(page_of(number)))
+    assert not Consent.objects.exists()
+
+
+@pytest.mark.req("M-01")
+def test_offers_are_a_box_of_their_own_that_care_does_not_depend_on(ana_client, ana):
+    number = number_of(ana)
+    advertise()
+    page = text_of(ana_client.get(page_of(number)))
+    assert page.count('type="checkbox"') == 2
+    assert "checked" not in page
+    say(ana_client, number, "yes")
+    assert consent.is_granted(contact=number)
+    assert not consent.is_granted(contact=number, purpose=Purpose.MARKETING)
+    say(ana_client, number, "yes", **form_for(ana_client, number, "marketing"))
+    assert consent.is_granted(contact=number, purpose=Purpose.MARKETING)
+    say(ana_client, number, "no")
+    assert not consent.is_granted(contact=number)
+    assert consent.is_granted(contact=number, purpose=Purpose.MARKETING)
+
+
+def advertise():
+    """There are types that advertise."""
+    known = PatientNotificationType.classes()
+    assert any(each.purpose == Purpose.MARKETING for each in known)
+
+
+def test_a_verified_number_is_asked_for_its_yes_where_texts_are_offered(ana_client, ana):
+    number = number_of(ana)
+    page = text_of(ana_client.get(SETTINGS))
+    assert "Add your mobile number" not in page
+    assert "Agree to texts" in page
+    assert f'href="{page_of(number)}"' in page
+    assert "No texts yet: you have not agreed" in page
+    say(ana_client, number, "yes")
+    page = text_of(ana_client.get(SETTINGS))
+    assert "Agree to texts" not in page
+    assert "you have not agreed" not in page
+    assert 'name="lab_results.sms"' in page
+
+
+def test_a_number_that_waits_for_its_code_is_asked_for_it(ana_client, ana):
+    number = number_of(ana, verified=False)
+    page = text_of(ana_client.get(SETTINGS))
+    assert "Verify your address" in page
+    assert f'href="{page_of(number)}"' in page
+
+
+@pytest.mark.req("M-06")
+def test_a_number_that_said_stop_says_so_and_how_to_come_back(ana_client, ana):
+    number = number_of(ana)
+    form = form_for(ana_client, number)
+    say(ana_client, number, "yes")
+    contacts.opt_out(number="+12125550142", actor="system:test")
+    page = text_of(ana_client.get(page_of(number)))
+    assert "Texts to this number are off" in page
+    assert "send a text with the word START" in page
+    assert 'type="checkbox"' not in page
+    assert "You replied STOP" in text_of(ana_client.get(SETTINGS))
+    ana_client.post(f"{page_of(number)}consent/", form | {"agree": "yes"})
+    assert not consent.is_granted(contact=number)
+    assert "Only a text with START" in text_of(ana_client.get(page_of(number)))
+
+
+def test_a_device_has_no_page_of_an_address(ana_client, ana):
+    device = device_of(ana)
+    assert ana_client.get(page_of(device)).status_code == 404
+    form = {"purpose": "treatment", "wording": "text-2026-11", "agree": "yes"}
+    assert ana_client.post(f"{page_of(device)}consent/", form).status_code == 404
+    assert not Consent.objects.exists()
+
+
+@pytest.mark.req("S-01")
+def test_nobody_agrees_for_anothers_number(ana_client, ben_client, ana):
+    number = number_of(ana)
+    form = form_for(ana_client, number)
+    answer = ben_client.post(f"{page_of(number)}consent/", form | {"agree": "yes"})
+    assert answer.status_code == 404
+    assert not Consent.objects.exists()
 
 
 @pytest.mark.req("S-19")
 def test_no_consent_for_a_number_nobody_verified(ana_client, ana):
-    number = contacts.add(
-        patient_id=ana.pk, kind="phone", value="212 555 0142", actor="system:test"
-    )
-    ana_client.post(f"{SETTINGS}contacts/{number.pk}/consent/", {"agree": "yes"})
+    number = number_of(ana, verified=False)
+    form = {"purpose": "treatment", "wording": consent.CURRENT_TEXT_WORDING, "agree": "yes"}
+    ana_client.post(f"{page_of(number)}consent/", form)
     assert not consent.is_granted(contact=number)
     assert "Verify this number first" in text_of(ana_client.get(SETTINGS))
+
+
+def test_one_try_left_is_one_time(ana_client, ana, outbox):
+    answer = ana_client.post(f"{SETTINGS}contacts/add/email/", {"value": "ana@new.example"})
+    for _ in range(4):
+        wrong = ana_client.post(f"{answer['Location']}verify/", {"code": "000000"})
+    assert "You can try 1 more time." in text_of(wrong)
 
 
 def test_an_address_can_be_removed(ana_client, ana_email):

@@ -9,10 +9,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import preferences
+from notifications import contacts, preferences
 from notifications.enums import (
     Category,
     ContactKind,
+    ContactStatus,
     PatientNotificationChannel,
     PatientNotificationType,
 )
@@ -21,11 +22,24 @@ from notifications.types import Refused
 LOCKED: dict[str, Promise] = {
     "email": gettext_lazy("We always email this kind of message."),
 }
+# What lacks at an address that is there and cannot be used.
+AGREE, VERIFY = gettext_lazy("Agree to texts"), gettext_lazy("Verify your address")
+STOPPED = gettext_lazy("You replied STOP")
+BROKEN = gettext_lazy("Does not work: change it")
+LACKS = (AGREE, VERIFY, BROKEN, STOPPED)  # the least first
 ADD = {
     ContactKind.EMAIL: gettext_lazy("Add your email address"),
     ContactKind.PHONE: gettext_lazy("Add your mobile number"),
     ContactKind.PUSH: gettext_lazy("Not on this device yet"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """An address that is there but cannot be used yet, and the one thing it lacks."""
+
+    contact_id: UUID
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +50,7 @@ class Cell:
     channel: Any
     is_on: bool
     state: str
+    unfinished: Unfinished | None = None
 
     @property
     def name(self) -> str:
@@ -84,8 +99,8 @@ def always_on(channel: Any) -> str:
 
 def matrix(*, patient_id: UUID) -> list[tuple[str, list[Line]]]:
     """Return (category, lines) in the order of the categories; empty ones are left out."""
-    known = preferences.effective(patient_id=patient_id)
-    lines = [_line(cls, known[cls.type_key]) for cls in PatientNotificationType.classes()]
+    known, lacking = preferences.effective(patient_id=patient_id), _unfinished(patient_id)
+    lines = [_line(cls, known[cls.type_key], lacking) for cls in PatientNotificationType.classes()]
     groups = [
         (str(category.label), [line for line in lines if line.category == category])
         for category in Category
@@ -93,13 +108,38 @@ def matrix(*, patient_id: UUID) -> list[tuple[str, list[Line]]]:
     return [(label, found) for label, found in groups if found]
 
 
-def _line(kind: Any, preference: preferences.TypePreference) -> Line:
+def _unfinished(patient_id: UUID) -> dict[str, Unfinished]:
+    """Return, by kind, the address that lacks least; shown where none can be used."""
+    known = contacts.of_patient(patient_id=patient_id)
+    found: dict[str, Unfinished] = {}
+    for lack in LACKS:
+        for contact in (each for each in known if _lacks(each) is lack):
+            made = Unfinished(contact_id=contact.pk, label=str(lack))
+            found.setdefault(contact.kind, made)
+    return found
+
+
+def _lacks(contact: Any) -> Promise | None:
+    """Return what stands in the way of an address; None for a device, which has its own part."""
+    if contact.kind not in (ContactKind.EMAIL, ContactKind.PHONE):
+        return None
+    if contact.status == ContactStatus.OPTED_OUT:
+        return STOPPED
+    if contact.status == ContactStatus.NEEDS_UPDATE:
+        return BROKEN
+    return AGREE if contact.verified_at else VERIFY
+
+
+def _line(
+    kind: Any, preference: preferences.TypePreference, lacking: dict[str, Unfinished]
+) -> Line:
     cells = [
         Cell(
             type_key=kind.type_key,
             channel=channel,
             is_on=preference.enabled[channel.key],
             state=_state(channel, preference),
+            unfinished=lacking.get(channel.contact_kind),
         )
         for channel in in_order()
     ]
