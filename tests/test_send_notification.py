@@ -5,6 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from notifications.enums import PatientNotificationType
 from notifications.services import patient_notification_service
 from tests.conftest import make_patient
 
@@ -30,6 +31,20 @@ def test_the_example_fills_what_is_not_said(send, ana):
     assert printed == str(row.pk)
     assert row.title == "A message from your care team"
     assert "Dr. Lee wrote:" in row.message
+
+
+@pytest.mark.parametrize("type_key", PatientNotificationType.values)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_type_can_be_tried_by_its_name_alone(send, ana, ben, language, type_key):
+    ana.language = language
+    ana.save()
+    said = json.loads(send("--json", type_key=type_key))
+    (row,) = messages(ana)
+    assert said["id"] == str(row.pk)
+    assert row.type == said["type"] == type_key
+    assert row.title and row.message
+    assert row.language == language
+    assert messages(ben) == []
 
 
 def test_fields_priority_and_key_are_taken(send, ana):
