@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from notifications import providers
 from notifications.channels.push import Push
 from notifications.checks.engine import error, provider_settings
-from notifications.providers import vapid
+from notifications.providers import esp, vapid
 
 LOCAL_MAIL = ("console", "dummy", "filebased", "locmem")
 LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -119,7 +119,20 @@ def check_mail(**_: Any) -> list[Error]:
     if is_anymail and ":" not in (settings.ANYMAIL.get("WEBHOOK_SECRET") or ""):
         message = "ANYMAIL_WEBHOOK_SECRET is not set: anybody could post receipts."
         errors.append(error(106, message, hint="ANYMAIL_WEBHOOK_SECRET=<random>:<random>"))
-    return errors
+    return errors + (_check_service(esp.named()) if is_anymail else [])
+
+
+def _check_service(name: str) -> list[Error]:
+    """Report an e-mail service whose calls nothing verifies, as Amazon SES's (R-13)."""
+    service = esp.SERVICES.get(name)
+    if service is None:
+        message = f"EMAIL_BACKEND: what {name} calls us with cannot be verified, or not read."
+        return [error(120, message, hint=f"Use one of: {', '.join(esp.SERVICES)}; or SMTP.")]
+    if not service.key or settings.ANYMAIL.get(service.key):
+        return []
+    setting = f"ANYMAIL_{service.key}"
+    message = f"{setting} is not set: receipts could not be verified."
+    return [error(121, message, hint=f"{setting}=<the key {name} signs its webhooks with>")]
 
 
 @production

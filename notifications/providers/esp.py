@@ -17,7 +17,7 @@ from anymail.exceptions import AnymailError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from anymail.webhooks.base import AnymailBaseWebhookView
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -30,16 +30,16 @@ BACKENDS = "anymail.backends."
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """How Anymail hears a service; `keys`: the settings of ANYMAIL of which one signs its calls."""
+    """How Anymail hears a service; `key`: the setting of ANYMAIL its calls are signed with."""
 
     view: str
-    keys: tuple[str, ...] = ()
+    key: str = ""
 
 
 SERVICES: dict[str, Service] = {
     "mailgun": Service(
         view="anymail.webhooks.mailgun.MailgunTrackingWebhookView",
-        keys=("MAILGUN_WEBHOOK_SIGNING_KEY", "MAILGUN_API_KEY"),
+        key="MAILGUN_WEBHOOK_SIGNING_KEY",
     ),
     "mailjet": Service(view="anymail.webhooks.mailjet.MailjetTrackingWebhookView"),
     "postmark": Service(view="anymail.webhooks.postmark.PostmarkTrackingWebhookView"),
@@ -56,6 +56,7 @@ STATUSES: dict[str, DeliveryStatus] = {
 }
 # Nobody may watch whether patients read: these are told to whoever runs the site, and dropped.
 WATCHING = frozenset({EventType.OPENED, EventType.CLICKED})
+NOT_READ = (AnymailError, ImproperlyConfigured, LookupError, ValueError, TypeError, AttributeError)
 SERVER_SAID = re.compile(r"\s*(?:smtp;)?\s*([45]\d\d\b)?[ -]*([45]\.\d{1,3}\.\d{1,3}\b)?")
 
 
@@ -65,9 +66,9 @@ class Unreadable(ValueError):
 
 def service() -> str:
     """Return the supported service that carries our mail, such as `mailgun`; empty for none."""
-    if mail.is_twin():
-        return "mailgun"  # whose protocol the outbox's stand-in speaks
     name = named()
+    if not name and mail.is_twin():
+        return "mailgun"  # whose protocol the outbox's stand-in speaks
     return name if name in SERVICES else ""
 
 
@@ -86,11 +87,11 @@ def events_in(*, request: HttpRequest) -> list[AnymailTrackingEvent]:
     try:
         view = _view()
         view.run_validators(request)
-    except (AnymailError, AnymailWebhookValidationFailure):
+    except (*NOT_READ, AnymailWebhookValidationFailure):
         raise PermissionDenied from None
     try:
         return view.parse_events(request)
-    except (AnymailError, LookupError, ValueError, TypeError, AttributeError) as fault:
+    except NOT_READ as fault:
         raise Unreadable(type(fault).__name__) from None
 
 
@@ -100,7 +101,7 @@ def _view() -> AnymailBaseWebhookView:
     cls = import_string(chosen.view)
     if mail.is_twin():
         return cls(webhook_signing_key=twin.key("email"), webhook_secret="")
-    if not (chosen.keys or settings.ANYMAIL.get("WEBHOOK_SECRET")):
+    if not (chosen.key or settings.ANYMAIL.get("WEBHOOK_SECRET")):
         raise PermissionDenied  # Anymail itself would believe anybody
     return cls()
 
