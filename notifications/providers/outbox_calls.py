@@ -38,17 +38,17 @@ def calls_about(message: OutboxMessage) -> list[Call]:
     """Return what the carrier reports of a message, in order; nothing where nobody asked."""
     if message.channel == "email" and message.delivery_id:
         fate = outbox_magic.fate_of_mail(message.to)
-        return [_event(message, said, fate.code) for said in fate.reports]
+        return [event(message, said, fate.code) for said in fate.reports]
     if message.content.get("callback_url"):
         fate = outbox_magic.fate_of_text(message.to)
-        return [_status(message, said, fate.code) for said in fate.reports]
+        return [status(message, said, fate.code) for said in fate.reports]
     return []
 
 
 # -- texts --------------------------------------------------------------------------------------
 
 
-def _status(message: OutboxMessage, said: str, code: str) -> Call:
+def status(message: OutboxMessage, said: str, code: str) -> Call:
     sid = message.content["provider_id"]
     params = _message_params(sid) | {
         "From": SENDER,
@@ -91,7 +91,7 @@ def _signed(url: str, params: dict[str, str]) -> Call:
 # -- e-mails ------------------------------------------------------------------------------------
 
 
-def _event(message: OutboxMessage, said: str, code: str) -> Call:
+def event(message: OutboxMessage, said: str, code: str) -> Call:
     now = clock.now().timestamp()
     data: dict[str, Any] = {
         "event": "failed" if said == "deferred" else said,

@@ -16,15 +16,15 @@ from tests.rig.live import Site
 from tests.rig.processes import ROOT
 
 PASSWORD = "correct horse battery"
-OPEN = "import django; django.setup(); from tests.browser.deskwork import main; main()"
+OPEN = "import django; django.setup(); from {work} import main; main()"
 
 
 class Desk:
     """The clinic's front desk: books people in and sends them messages."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, work: str = "tests.browser.deskwork") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", OPEN],
+            [sys.executable, "-c", OPEN.format(work=work)],
             cwd=ROOT,
             env={**site.environment, "DJANGO_SETTINGS_MODULE": "dentamind.settings"},
             stdin=subprocess.PIPE,
