@@ -14,10 +14,9 @@ from typing import ClassVar
 from django.core.mail import EmailMessage
 from django.test.utils import override_settings
 
-from notifications import clock, contacts, incoming, preferences
+from notifications import clock, incoming, preferences
 from notifications.enums import (
     ContactEffect,
-    ContactStatus,
     DeliveryStatus,
     ErrorKind,
     PatientNotificationType,
@@ -26,7 +25,7 @@ from notifications.enums import (
 )
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.providers.outbox import EmailBackend, Outbox
-from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, SendResult
+from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, Reply, SendResult
 from portal.models import Appointment, Location, Provider, User
 from portal.notification_types.system_alert import SystemAlertPayload
 from portal.services import answer, cancel, default_reminder_rules
@@ -227,16 +226,9 @@ def nobody_asked_for_texts_of_this_kind(scene: Scene) -> PatientNotification:
 @story(Reason.OPTED_OUT_STOP)
 def the_number_said_stop(scene: Scene) -> PatientNotification:
     patient = scene.patient("opted_out_stop")
-    say_stop(patient)
+    stop = Reply(event_key="stop", sender=scene.number, text="Please stop texting me")
+    incoming.take_reply(channel="sms", reply=stop)
     return scene.booked(patient)
-
-
-def say_stop(patient: User) -> None:
-    for contact in contacts.of_patient(patient_id=patient.pk):
-        if contact.kind == "phone":
-            contacts.set_status(
-                contact=contact, status=ContactStatus.OPTED_OUT, reason="stop", actor=DESK
-            )
 
 
 # -- the address ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 
 from notifications import clock, consent, contacts
+from notifications.contacts.devices import add_device
 from notifications.crypto import new_id
 from notifications.enums import ContactKind, ContactStatus, Purpose
 from portal.management.demo import ACTOR, SOURCE, cast
@@ -24,6 +25,12 @@ from portal.models import (
     User,
 )
 from portal.services import default_reminder_rules
+
+# The browser's public key and secret in the example of RFC 8291, section 5: they are nobody's.
+DEVICE_KEY = (
+    "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+)
+DEVICE_AUTH = "BTBZMqHH6r4Tts7J_aSIgg"
 
 
 @dataclass
@@ -59,6 +66,7 @@ def admit(clinic: Clinic, *, dice: random.Random) -> None:
         _agree(_email(patient))
     _agree(_phone(clinic.ana, "(212) 555-0142"))
     _agree(_phone(clinic.maria, "(212) 555-0143"))
+    _device(clinic.maria)
     _admit_children(clinic)
     _admit_household(clinic, dice=dice)
     for number, name in enumerate((*cast.ENGLISH, *cast.SPANISH)):
@@ -140,6 +148,8 @@ def _give_addresses(patient: User, *, number: int) -> None:
         )
     if number % 3 == 2:
         return
+    if number % 6 == 1:
+        _device(patient)
     phone = _phone(patient, f"(212) 555-01{50 + number % 50:02d}")
     if number % 8 != 5:
         _agree(phone)
@@ -165,6 +175,18 @@ def _phone(patient: User, number: str, *, relation: str = ""):
     )
 
 
+def _device(patient: User) -> None:
+    """Turn notifications on in a browser that does not exist."""
+    add_device(
+        patient_id=patient.pk,
+        endpoint=f"https://fcm.googleapis.com/fcm/send/demo-{patient.pk}",
+        p256dh=DEVICE_KEY,
+        auth=DEVICE_AUTH,
+        label="Chrome on Android",
+        actor=ACTOR,
+    )
+
+
 def _agree(contact) -> None:
     """Note that an address was verified at the desk, and what its owner signed there."""
     is_email = contact.kind == ContactKind.EMAIL
@@ -180,20 +202,10 @@ def _agree(contact) -> None:
 
 
 def say_stop(patient: User) -> None:
-    """Take back consent to texts, as a reply of STOP does."""
+    """Let a patient's numbers say STOP: no more texts, and consent taken back."""
     for contact in contacts.of_patient(patient_id=patient.pk):
         if contact.kind == ContactKind.PHONE:
-            contacts.set_status(
-                contact=contact, status=ContactStatus.OPTED_OUT, reason="stop", actor=ACTOR
-            )
-            consent.record(
-                contact=contact,
-                purpose=Purpose.TREATMENT,
-                granted=False,
-                wording=consent.CURRENT_TEXT_WORDING,
-                source="text",
-                actor=ACTOR,
-            )
+            contacts.opt_out(number=contact.value["address"], actor=ACTOR)
 
 
 def _plan_recalls(clinic: Clinic, *, dice: random.Random) -> None:
