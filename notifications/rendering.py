@@ -86,6 +86,13 @@ def render_code(*, parts: tuple[str, ...], code: str, profile: PatientProfile) -
         return {part: _write([f"notifications/_code/{part}"], context) for part in parts}
 
 
+def render_reply(*, name: str, profile: PatientProfile) -> str:
+    """Return one of our answers to a text: who we are, how to call us, and nothing of anybody."""
+    context = {"public_name": profile.public_name, "phone": profile.phone}
+    with translation.override(profile.language):
+        return _write([f"notifications/_reply/{name}.txt"], context)
+
+
 def content_hash(content: Mapping[str, str]) -> str:
     """Return a fingerprint of what left, kept when the text itself is purged."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

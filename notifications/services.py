@@ -232,16 +232,19 @@ class PatientNotificationService:
         return self._change(patient_id, notification_id, actor_id, InboxEventKind.SNOOZED, apply)
 
     def act(
-        self,
-        *,
-        patient_id: UUID,
-        notification_id: UUID,
-        action: str,
-        actor_id: UUID | None = None,
+        self, *, patient_id: UUID, notification_id: UUID, action: str, actor: str = ""
     ) -> PatientNotification:
-        """Mark a message as answered, once. Raises Refused for what it does not ask."""
-        apply = inbox.acting(action)
-        return self._change(patient_id, notification_id, actor_id, InboxEventKind.ACTED, apply)
+        """Mark a message as answered, once, by the patient unless another `actor` is named.
+
+        Raises Refused for what it does not ask.
+        """
+        return inbox.change(
+            patient_id=patient_id,
+            notification_id=notification_id,
+            event=InboxEventKind.ACTED,
+            apply=inbox.acting(action),
+            actor=actor or f"user:{patient_id}",
+        )
 
     def mark_all_read(
         self,

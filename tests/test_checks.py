@@ -232,6 +232,7 @@ def test_numbers_are_numbers(settings, name, value):
     [
         ("NOTIFICATIONS_ACCESS", "portal.access.nobody"),
         ("NOTIFICATIONS_PROFILES", "portal.nowhere.profiles"),
+        ("NOTIFICATIONS_ANSWERS", "portal.services.answers.nobody"),
         ("NOTIFICATIONS_SMS_PROVIDER", "twilio"),
         ("NOTIFICATIONS_PIGEON_PROVIDER", "pigeons.Loft"),
         ("NOTIFICATIONS_AGREEMENTS", "email,fax"),

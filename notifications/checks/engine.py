@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from notifications.enums import PatientNotificationChannel
 
 POSITIVE = ("NOTIFICATIONS_SEND_SLOTS", "NOTIFICATIONS_POLL_SECONDS")
-CALLABLES = ("NOTIFICATIONS_ACCESS", "NOTIFICATIONS_PROFILES")
+CALLABLES = ("NOTIFICATIONS_ACCESS", "NOTIFICATIONS_PROFILES", "NOTIFICATIONS_ANSWERS")
 
 
 def error(number: int, message: str, *, hint: str) -> Error:

@@ -15,10 +15,11 @@ from django.db import connection, transaction
 from notifications.enums import CarrierEventKind
 from notifications.incoming.keeping import unsettled
 from notifications.incoming.receipts import keep_all, keep_receipt, settle_receipt
+from notifications.incoming.replies import mark_handled, settle_reply, take_reply
 from notifications.models import CarrierEvent
 from notifications.types import Receipt
 
-__all__ = ["sweep", "take_receipts"]
+__all__ = ["mark_handled", "sweep", "take_receipts", "take_reply"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ BATCH = 100
 SWEEP_SECONDS = 10.0
 SETTLERS: dict[str, Callable[[CarrierEvent], None]] = {
     CarrierEventKind.RECEIPT: settle_receipt,
+    CarrierEventKind.REPLY: settle_reply,
 }
 
 

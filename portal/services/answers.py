@@ -17,8 +17,10 @@ from portal.services.visits import confirm
 def answer(*, patient_id: UUID, notification_id: UUID, action: str, actor: str):
     """Take a patient's answer to one of their messages; return the notification.
 
-    A second press changes nothing. Raises PatientNotification.DoesNotExist for a message that is
-    not theirs, and Refused for what it does not ask or the visit no longer allows.
+    Pages call it, and so does the engine for an answer by text (`NOTIFICATIONS_ANSWERS`), with
+    `system:reply:<id>` as the actor. A second press changes nothing. Raises
+    PatientNotification.DoesNotExist for a message that is not theirs, and Refused for what it does
+    not ask or the visit no longer allows.
     """
     notification = patient_notification_service.get(
         patient_id=patient_id, notification_id=notification_id
@@ -32,7 +34,7 @@ def answer(*, patient_id: UUID, notification_id: UUID, action: str, actor: str):
         patient_id=patient_id,
         notification_id=notification_id,
         action=action,
-        actor_id=_user_of(actor),
+        actor=actor,
     )
 
 
@@ -47,9 +49,3 @@ def _confirm_visit(payload: AppointmentReminderPayload, *, patient_id: UUID, act
     if not payload.describes(visit):
         raise Refused(_("This visit has changed. Please read the newer message."), field="action")
     confirm(appointment_id=visit.pk, actor=actor)
-
-
-def _user_of(actor: str) -> UUID | None:
-    """Return the id in `user:<uuid>`, None for a job: the engine names people by their id."""
-    kind, _sep, name = actor.partition(":")
-    return UUID(name) if kind == "user" else None
