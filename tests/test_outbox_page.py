@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -13,7 +13,9 @@ from notifications.incoming import keeping
 from notifications.models import Delivery, InboundText
 from notifications.providers import outbox_carrier
 from notifications.providers.outbox import OutboxMessage
-from portal.models import User
+from portal.models import Appointment, User
+from portal.services import default_reminder_rules
+from tests.clinic import a_visit
 from tests.conftest import signed_in
 from tests.engine import (
     ANAS_NUMBER,
@@ -177,7 +179,7 @@ def test_a_code_is_shown_though_it_is_no_message_of_ours(desk, ana):
     contact = phone_of(ana, verified=False, agreed=False)
     contacts.send_code(patient_id=ana.pk, contact_id=contact.pk, actor="system:test")
     [talk] = pieces(shown(desk))
-    assert "an answer to a reply, or a code" in talk
+    assert "An answer to a reply, or a code" in talk
 
 
 def test_the_page_costs_the_same_few_queries_however_much_left(
@@ -261,6 +263,40 @@ def test_a_text_is_posted_as_the_carrier_would_and_the_page_returns_to_its_conve
     page = text_of(desk.get(page))
     assert f'id="{anchor}"' in page and "The practice answered." in page
     assert "Thank you." in page
+
+
+@pytest.fixture
+def site(monkeypatch) -> Client:
+    """The wire leads to the site itself, which verifies, keeps and answers what is posted."""
+    site = Client()
+
+    def post(url: str, body: bytes, *, content_type: str, headers: dict[str, str]):
+        return site.post(urlsplit(url).path, body, content_type=content_type, headers=headers)
+
+    monkeypatch.setattr(outbox_carrier, "post_here", post)
+    return site
+
+
+def test_a_whole_conversation_asked_confirmed_and_ended(desk, ana, location, provider, site):
+    phone_of(ana)
+    default_reminder_rules(location)
+    with clock.at(NOON - timedelta(days=3)):
+        visit = a_visit(ana, NOON + timedelta(days=7), location=location, provider=provider)
+    run(at=NOON)
+    reply(desk, ANAS_NUMBER, quick="1")
+    visit.refresh_from_db()
+    assert visit.status == Appointment.Status.CONFIRMED
+    with clock.at(NOON + MINUTE):
+        reply(desk, ANAS_NUMBER, text="no more texts please")
+    assert contacts.has_stopped(index=contacts.index_of(ANAS_NUMBER))
+    [talk] = pieces(shown(desk, "sms"))
+    assert re.findall(r'<li class="(\w+)">', talk)[-4:] == ["theirs", "ours", "theirs", "ours"]
+    for said in ("Reply 1 to", "Confirms a visit", "is confirmed.", "Wants no more texts"):
+        assert said in plain(talk)
+
+
+def plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 @pytest.mark.parametrize("word", ["1", "2", "STOP", "START", "HELP"])

@@ -30,7 +30,7 @@ BAD = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
 class State:
     """Where a delivery stands, in words; `tone` is only a colour's name."""
 
-    words: str = "No delivery of its own: an answer to a reply, or a code"
+    words: str = "An answer to a reply, or a code: it has no delivery"
     tone: str = "off"
     admin_url: str = ""
 
