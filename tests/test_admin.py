@@ -603,31 +603,11 @@ def test_an_address_that_is_none_is_refused_on_the_form(chief_client, ana, typed
     assert not ContactPoint.objects.exists()
 
 
-@pytest.mark.req("H-12")
-def test_verifying_and_agreeing_in_person_are_recorded_with_who_heard_it(chief_client, chief, ana):
+def test_an_address_is_verified_in_person_by_whoever_saw_it(chief_client, chief, ana):
     phone = phone_of(ana, verified=False, agreed=False)
     act(chief_client, ContactPoint, "verify_in_person", [phone])
-    act(chief_client, ContactPoint, "record_yes", [phone])
     phone.refresh_from_db()
     assert phone.verified_by == f"user:{chief.pk}"
-    row = Consent.objects.get()
-    assert (row.granted, row.source, row.actor) == (True, "in_person", f"user:{chief.pk}")
-    assert row.wording.startswith("text-")
-
-    act(chief_client, ContactPoint, "record_no", [phone])
-    assert [row.granted for row in Consent.objects.order_by("recorded_at")] == [True, False]
-
-
-@pytest.mark.req("S-19")
-def test_a_yes_to_texts_needs_a_verified_number(chief_client, ana):
-    phone = phone_of(ana, verified=False, agreed=False)
-    answer = act(chief_client, ContactPoint, "record_yes", [phone])
-    assert "Verify this number first" in answer.content.decode()
-    assert not Consent.objects.exists()
-
-
-def test_a_device_does_not_agree_at_the_desk(chief_client, ana):
-    act(chief_client, ContactPoint, "record_yes", [device_of(ana)])
     assert not Consent.objects.exists()
 
 

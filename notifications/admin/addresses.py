@@ -8,10 +8,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from notifications import audit, consent, contacts
+from notifications.admin.agreeing import SaidAtTheDesk
 from notifications.admin.base import ByPatient, ReadOnly
 from notifications.enums import ContactKind, Purpose
 from notifications.models import ContactPoint
@@ -40,7 +43,7 @@ class ContactForm(forms.ModelForm):
 
 
 @admin.register(ContactPoint)
-class ContactPointAdmin(ByPatient, ReadOnly):
+class ContactPointAdmin(SaidAtTheDesk, ByPatient, ReadOnly):
     audits_itself = True  # contacts and consent do
     autocomplete_fields = ("patient",)
     list_display = (
@@ -56,8 +59,8 @@ class ContactPointAdmin(ByPatient, ReadOnly):
     list_select_related = ("patient",)
     hidden = ("value_index",)
     ordering = ("-created_at",)
-    readonly_fields = ("address", "agreed")
-    actions = ("verify_in_person", "record_yes", "record_no", "stop_using")
+    readonly_fields = ("address", "agreed", "said")
+    actions = ("verify_in_person", "stop_using")
 
     # A row is never edited; the actions need the permission to change.
     def has_change_permission(self, request: HttpRequest, obj: ContactPoint | None = None) -> bool:
@@ -100,6 +103,16 @@ class ContactPointAdmin(ByPatient, ReadOnly):
     def agreed(self, row: ContactPoint) -> bool:
         return row.has_agreed if hasattr(row, "has_agreed") else consent.is_granted(contact=row)
 
+    @admin.display(description=_("what was said"))
+    def said(self, row: ContactPoint) -> SafeString:
+        """Every yes and no, newest first, with how it is known."""
+        lines = (
+            (each.recorded_at, _("Yes") if each.granted else _("No"), each.get_purpose_display())
+            + (each.wording, each.source)
+            for each in row.consents.order_by("-recorded_at", "-id")
+        )
+        return format_html_join("", "<p>{} · {} · {} · {} · {}</p>", lines)
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Ask for the consents of a whole page at once."""
         shown = super().get_changelist_instance(request)
@@ -118,14 +131,6 @@ class ContactPointAdmin(ByPatient, ReadOnly):
             request, rows, lambda row: contacts.mark_verified(contact_id=row.pk, actor=actor)
         )
 
-    @admin.action(description=_("Agreed in person to messages about care"), permissions=["change"])
-    def record_yes(self, request: HttpRequest, rows: QuerySet) -> None:
-        self._each(request, rows, lambda row: self._say(request, row, granted=True))
-
-    @admin.action(description=_("Withdrew consent in person"), permissions=["change"])
-    def record_no(self, request: HttpRequest, rows: QuerySet) -> None:
-        self._each(request, rows, lambda row: self._say(request, row, granted=False))
-
     @admin.action(description=_("Stop using"), permissions=["change"])
     def stop_using(self, request: HttpRequest, rows: QuerySet) -> None:
         actor = audit.actor_of(request.user)
@@ -133,20 +138,6 @@ class ContactPointAdmin(ByPatient, ReadOnly):
             request,
             rows,
             lambda row: contacts.remove(patient_id=row.patient_id, contact_id=row.pk, actor=actor),
-        )
-
-    def _say(self, request: HttpRequest, row: ContactPoint, *, granted: bool) -> None:
-        if row.kind not in TYPED_KINDS:
-            raise Refused(_("A device agrees by itself."))
-        is_phone = row.kind == ContactKind.PHONE
-        wording = consent.CURRENT_TEXT_WORDING if is_phone else consent.CURRENT_EMAIL_WORDING
-        consent.record(
-            contact=row,
-            purpose=Purpose.TREATMENT,
-            granted=granted,
-            wording=wording,
-            source="in_person",
-            actor=audit.actor_of(request.user),
         )
 
     def _each(

@@ -5,6 +5,7 @@ is sent to an unverified number.
 """
 
 from notifications.contacts.addresses import (
+    GONE,
     add,
     find,
     has_stopped,
@@ -19,6 +20,7 @@ from notifications.contacts.opt_out import addresses_at, index_of, opt_in, opt_o
 from notifications.contacts.verification import mark_verified, send_code, verify
 
 __all__ = [
+    "GONE",
     "add",
     "addresses_at",
     "answer",
