@@ -12,10 +12,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from notifications import contacts, preferences
-from notifications.enums import ContactKind, PatientNotificationType
+from notifications.enums import Category, ContactKind, PatientNotificationType
 from notifications.types import Refused
 
 ACTOR = "system:unsubscribe"  # nobody is signed in: the signed link is what speaks
+# Whoever holds the link reads the page: the names of other kinds would tell of care or money.
+NAMED = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
 UNDO_SALT = "portal.unsubscribe.undo"
 
 
@@ -42,7 +44,8 @@ def _context(patient_id: UUID, type_key: str) -> dict[str, Any]:
         raise Refused(_("We always email this kind of message, so that you do not miss a change."))
     mine = contacts.of_patient(patient_id=patient_id)
     emails = [contacts.masked(each) for each in mine if each.kind == ContactKind.EMAIL]
-    return {"label": kind.label, "masked": emails[0] if emails else ""}
+    label = kind.label if kind.category in NAMED else ""
+    return {"label": label, "masked": emails[0] if emails else ""}
 
 
 def _change(request: HttpRequest, patient_id: UUID, type_key: str) -> dict[str, Any]:
