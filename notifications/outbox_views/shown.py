@@ -74,6 +74,7 @@ class Bubble:
 
     is_ours: bool
     at: datetime
+    id: UUID  # of its row: ids grow, so they tell the order within one moment
     text: str
     count: int
     state: State | None = None
@@ -179,7 +180,7 @@ def _talks(texts: Sequence[OutboxMessage], known: Mapping[str, Delivery]) -> lis
         talk = talks.setdefault(row.number, Conversation(number=row.number))
         talk.bubbles += _theirs(row, has_answer=(row.number, row.answer) not in kept)
     for talk in talks.values():
-        talk.bubbles.sort(key=lambda bubble: bubble.at)
+        talk.bubbles.sort(key=lambda bubble: (bubble.at, bubble.id))
     return list(talks.values())
 
 
@@ -188,6 +189,7 @@ def _ours(row: OutboxMessage, delivery: Delivery | None) -> Bubble:
     return Bubble(
         is_ours=True,
         at=row.created_at,
+        id=row.pk,
         text=text,
         count=segments(text),
         state=_state_of(delivery),
@@ -199,6 +201,7 @@ def _theirs(row: InboundText, *, has_answer: bool) -> list[Bubble]:
     wrote = Bubble(
         is_ours=False,
         at=row.received_at,
+        id=row.pk,
         text=row.text,
         count=segments(row.text),
         note=row.get_meaning_display(),
@@ -208,6 +211,7 @@ def _theirs(row: InboundText, *, has_answer: bool) -> list[Bubble]:
     answer = Bubble(
         is_ours=True,
         at=row.received_at,
+        id=row.pk,
         text=row.answer,
         count=segments(row.answer),
         note="Our answer to this reply",
