@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 
 import pytest
 import requests
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from notifications import contacts
+from notifications import clock, contacts
 from notifications.enums import ContactKind, ContactStatus, DeliveryStatus, Reason
 from notifications.management.commands import outbox_carrier as command
 from notifications.models import CarrierEvent, DeliveryAttempt
@@ -190,6 +191,15 @@ def test_what_the_site_refuses_is_not_said_for_ever(ana, caplog):
     carrier = Carrier(post=line)
     assert (carrier.look(), carrier.look(), len(line.calls)) == (3, 0, 3)
     assert "the site answered 403" in caplog.text
+
+
+def test_what_is_older_than_a_day_is_left_as_it_was(ana, noon):
+    phone_of(ana)
+    made = send(ana)
+    run()
+    with clock.at(noon + timedelta(hours=25)):
+        assert report() == 0
+    assert status_of(made, "sms") == SENT
 
 
 def test_looking_for_nothing_new_is_one_statement(ana, django_assert_num_queries):
