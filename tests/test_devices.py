@@ -107,6 +107,7 @@ def test_a_mother_may_have_her_own_and_her_sons_messages_on_one_phone(ana, ben):
     assert labels(ben) == ["Firefox on Linux"]
 
 
+@pytest.mark.req("H-05")
 def test_its_address_and_keys_are_sealed_and_never_shown(ana, ana_client):
     kept = add(ana)
     page = text_of(ana_client.get(SETTINGS))
@@ -142,6 +143,7 @@ def test_the_part_says_what_is_sent_and_offers_the_button(ana_client, key):
     assert "Turn on here" in page
     assert f'data-key="{key}"' in page
     assert "Not turned on anywhere yet." in page
+    assert 'href="#devices"' in page  # from the table of what comes how
     assert "your browser must allow scripts" in page  # what is read without script
 
 

@@ -131,6 +131,7 @@ def told(db, note, noon, browser):
     return browser
 
 
+@pytest.mark.req("H-10")
 def test_a_message_rings_on_anas_browser_and_can_be_read_there_only_as_a_neutral_line(told, ana):
     anas = told()
     anas.is_registered_for(ana)
@@ -217,6 +218,7 @@ def in_(seconds: float) -> datetime:
     return datetime.fromtimestamp(time.time() + seconds, tz=UTC)
 
 
+@pytest.mark.req("R-10")
 @pytest.mark.parametrize(
     ("expires_at", "ttl"),
     [

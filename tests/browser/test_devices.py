@@ -160,7 +160,6 @@ def test_a_browser_without_push_is_told_so(visitor, ana, agent, said):
     expect(page.get_by_role("button", name="Turn on here")).to_be_hidden()
 
 
-@pytest.mark.req("P-08")
 def test_without_script_the_page_says_what_is_missing_and_signing_out_works(visitor, ana):
     page = visitor(java_script_enabled=False).sign_in(ana, SETTINGS)
     expect(page.get_by_text("your browser must allow scripts")).to_be_visible()
