@@ -478,6 +478,19 @@ def test_each_answer_is_one_segment_in_each_language(ana, asked, practice, langu
         assert segments(text("1")) == 1
 
 
+def test_spanish_patients_are_answered_in_spanish_and_a_mixed_family_in_the_houses_language(
+    ana, ben
+):
+    for patient in (ana, ben):
+        patient.language = "es"
+        patient.save()
+        phone_of(patient)
+    assert "gracias" in text("2").lower()
+    ben.language = "en"
+    ben.save()
+    assert "thank you" in text("2")
+
+
 @pytest.mark.req("M-05")
 def test_no_answer_asks_for_a_word_that_carriers_take_for_an_opt_out(ana, asked):
     phone_of(ana)
