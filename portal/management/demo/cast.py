@@ -92,6 +92,12 @@ SPANISH = (
     "Hugo Quintana",
     "Pilar Cordero",
 )
+# Addresses at which the outbox's carrier reports trouble: see providers/outbox_magic.py.
+TROUBLE = {
+    "jamal.peters@example.com": {"email": "bounce+jamal.peters@example.com"},
+    "leo.marchetti@example.com": {"phone": "(212) 555-0198"},
+    "rosa.delgado@example.com": {"phone": "(212) 555-0199"},
+}
 # One number for three people of different ages.
 HOUSEHOLD = ("Peter Walsh", "Nora Walsh", "Tim Walsh")
 CHILDREN = (("Lucas", "2016-05-14"), ("Sofia", "2019-09-02"))

@@ -136,10 +136,11 @@ def _admit_household(clinic: Clinic, *, dice: random.Random) -> None:
 
 
 def _give_addresses(patient: User, *, number: int) -> None:
-    """Most agreed to everything; some never verified, one bounces, one left no address at all."""
+    """Most agreed to everything; some never verified, some bounce, some left no address at all."""
     if number % 16 == 9:
         return
-    email = _email(patient)
+    trouble = cast.TROUBLE.get(patient.email, {})
+    email = _email(patient, address=trouble.get("email", ""))
     if number % 8 != 6:
         _agree(email)
     if number % 16 == 3:
@@ -150,7 +151,7 @@ def _give_addresses(patient: User, *, number: int) -> None:
         return
     if number % 6 == 1:
         _device(patient)
-    phone = _phone(patient, f"(212) 555-01{50 + number % 50:02d}")
+    phone = _phone(patient, trouble.get("phone", f"(212) 555-01{50 + number % 50:02d}"))
     if number % 8 != 5:
         _agree(phone)
 
