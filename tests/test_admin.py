@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.apps import apps
@@ -26,10 +27,12 @@ from notifications.enums import (
 from notifications.models import (
     AuditEvent,
     AuditSeal,
+    CarrierEvent,
     Consent,
     ContactPoint,
     Delivery,
     Heartbeat,
+    InboundText,
     PatientNotification,
     ScheduledNotification,
 )
@@ -58,6 +61,8 @@ NEVER_CHANGED = [
     "notifications.patientnotificationpreference",
     "notifications.patientkey",
     "notifications.outboxmessage",
+    "notifications.carrierevent",
+    "notifications.inboundtext",
 ]
 CANARY = "canary-root-canal-on-tooth-14"
 
@@ -109,10 +114,18 @@ def lived(ana, ben, location, provider, chief):
     AuditSeal(number=1, event_ids=[], key_version=1, mac="0" * 64).save()
     RecallSchedule.objects.create(patient=ana, kind="hygiene", months=6, due_on="2026-12-01")
     ExternalId.objects.create(source="pms", resource="Patient", external_id="1", object_id=ana.pk)
+    a_text_came_in()
     ana.notification_preferences.create(
         type="lab_results", channel="email", enabled=False, changed_by=f"user:{ana.pk}"
     )
     return visit
+
+
+def a_text_came_in():
+    event = CarrierEvent.objects.create(channel="sms", kind="reply", key="1", content={})
+    InboundText.objects.create(
+        event=event, number=ANAS_NUMBER, number_index="0", text="Running late", meaning="unclear"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +198,49 @@ def queries(client, model):
     with CaptureQueriesContext(connection) as seen:
         assert client.get(page(model, "changelist")).status_code == 200
     return len([query for query in seen.captured_queries if "audit_events" not in query["sql"]])
+
+
+# -- open work ----------------------------------------------------------------------------------
+
+
+def work_on(client) -> dict[str, str]:
+    """What the first page says is open: the count and the list it leads to, by its words."""
+    html = client.get("/admin/").content.decode()
+    found = re.findall(r'<a href="([^"]+)"><strong>(\d+)</strong> ([^<]+)</a>', html)
+    return {words: (int(count), unescape(url)) for url, count, words in found}
+
+
+def test_the_first_page_counts_what_waits_and_leads_to_it(chief_client, ana, ben):
+    phone = phone_of(ana)
+    mine, other = send(ana), send(ben)
+    Delivery.objects.filter(notification=mine, channel="sms").update(status="failed")
+    Delivery.objects.filter(notification=other, channel="sms").update(
+        status="failed", due_at=timezone.now() - timedelta(days=9)
+    )
+    ContactPoint.objects.filter(pk=phone.pk).update(status=ContactStatus.NEEDS_UPDATE)
+    found = work_on(chief_client)
+    assert {words: count for words, (count, _url) in found.items()} == {
+        "texts that wait for an answer": 0,
+        "messages that failed in the last 7 days": 1,
+        "addresses that do not work": 1,
+    }
+    for count, url in found.values():
+        listed = chief_client.get(url).context_data["cl"]
+        assert listed.result_count == count
+    assert "Open work" not in chief_client.get("/admin/notifications/").content.decode()
+
+
+@pytest.mark.req("H-02")
+@pytest.mark.parametrize(
+    ("rights", "seen"),
+    [
+        ((), []),
+        (("notifications.view_contactpoint",), ["addresses that do not work"]),
+        (("notifications.view_inboundtext",), ["texts that wait for an answer"]),
+    ],
+)
+def test_the_first_page_counts_only_what_somebody_may_see(db, rights, seen):
+    assert list(work_on(signed_in(staff_with(*rights)))) == seen
 
 
 # -- who may come in ----------------------------------------------------------------------------

@@ -1,0 +1,86 @@
+"""What waits for somebody at the desk, counted: `{% open_work as works %}` in an admin page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django import template
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from notifications import clock
+from notifications.enums import ContactStatus, DeliveryStatus
+from notifications.models import ContactPoint, Delivery, InboundText
+
+register = template.Library()
+
+LATELY = timedelta(days=7)  # what failed before that is history, on the patient's timeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """So many things of one kind, and the list that shows them."""
+
+    label: Promise
+    count: int
+    url: str
+
+
+@register.simple_tag(takes_context=True)
+def open_work(context: template.Context) -> list[Work]:
+    """Return what is open in the tables the reader may see. One query each."""
+    user = context["request"].user
+    return [
+        Work(label=label, count=rows().count(), url=_list_of(rows().model, **query()))
+        for permission, label, rows, query in KINDS
+        if user.has_perm(permission)
+    ]
+
+
+def _list_of(model: type, **query: str) -> str:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    return reverse(name, query=query)
+
+
+def _since() -> datetime:
+    """Return when "lately" begins: a midnight of the reader's clock, so that lists agree."""
+    local = timezone.localtime(clock.now() - LATELY)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _failed() -> QuerySet:
+    return Delivery.objects.filter(status=DeliveryStatus.FAILED, due_at__gte=_since())
+
+
+def _texts() -> QuerySet:
+    return InboundText.objects.filter(handled_at=None)
+
+
+def _broken() -> QuerySet:
+    return ContactPoint.objects.filter(status=ContactStatus.NEEDS_UPDATE)
+
+
+Kind = tuple[str, Promise, Callable[[], QuerySet], Callable[[], dict[str, str]]]
+KINDS: tuple[Kind, ...] = (
+    (
+        "notifications.view_inboundtext",
+        _("texts that wait for an answer"),
+        _texts,
+        lambda: {"state": "open"},
+    ),
+    (
+        "notifications.view_delivery",
+        _("messages that failed in the last 7 days"),
+        _failed,
+        lambda: {"status__exact": DeliveryStatus.FAILED, "due_at__gte": _since().isoformat()},
+    ),
+    (
+        "notifications.view_contactpoint",
+        _("addresses that do not work"),
+        _broken,
+        lambda: {"status__exact": ContactStatus.NEEDS_UPDATE},
+    ),
+)
