@@ -279,18 +279,15 @@ def test_nothing_is_posted_to_another_machine(url):
         post_here(url, b"", content_type="text/plain", headers={})
 
 
-def test_beside_real_carriers_it_stands_by_until_it_is_stopped(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "outbox_carrier", "--stand-by"],
-        cwd=ROOT,
-        env=production(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert "Nothing to do. DEBUG is off" in process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
-    rest, _none = process.communicate(timeout=20)
+def test_beside_real_carriers_it_stands_by_until_it_is_stopped():
+    command = [sys.executable, "manage.py", "outbox_carrier", "--stand-by"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=production(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        said = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        rest, _none = process.communicate(timeout=60)
+    assert said.startswith("Nothing to do. DEBUG is off")
     assert (rest, process.returncode) == ("Stopped.\n", 0)
 
 
