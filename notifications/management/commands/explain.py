@@ -7,6 +7,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import groupby
+from textwrap import wrap
 from typing import Any
 from uuid import UUID
 
@@ -148,12 +150,20 @@ def _lines_of(delivery: Account) -> Iterator[str]:
     yield f"  delivery {delivery['id']}, {delivery['status']} since {delivery['status_at']}"
     if delivery["reason"]:
         yield f"  reason {delivery['reason']}. Next step: {delivery['next_step']}"
-    yield "  gates, as they stand now:"
-    for gate in delivery["gates"]:
-        yield f"    {gate['gate']:<20} {gate['objection'] or 'passes'}"
+    if delivery["gates"]:
+        yield "  gates in order, as they stand now:"
+        yield from _gates(delivery["gates"])
     for each in delivery["tries"]:
         took = f"{each['latency_ms']} ms" if each["latency_ms"] is not None else ""
         said = f"  try {each['number']}  {each['at']}  {each['result']} {each['code']} {took}"
         yield said.rstrip()
     for each in delivery["receipts"]:
         yield f"  {each['kind']}  {each['at']}  {each['outcome'] or 'still to be looked at'}"
+
+
+def _gates(gates: list[dict[str, str]]) -> Iterator[str]:
+    """Yield the gates in order, those side by side that pass or object alike."""
+    for objection, some in groupby(gates, key=lambda gate: gate["objection"]):
+        names = ", ".join(gate["gate"] for gate in some)
+        said = f"{'no, ' + objection if objection else 'pass'}: {names}"
+        yield from wrap(said, width=96, initial_indent="    ", subsequent_indent="      ")
