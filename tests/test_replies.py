@@ -3,21 +3,30 @@
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from notifications import clock, contacts, incoming
 from notifications.enums import (
     AuditAction,
     ContactStatus,
+    DeliveryStatus,
     ReplyMeaning,
 )
-from notifications.models import AuditEvent, CarrierEvent, InboundText, PatientNotification
+from notifications.models import (
+    AuditEvent,
+    CarrierEvent,
+    Delivery,
+    DeliveryAttempt,
+    InboundText,
+    PatientNotification,
+)
 from notifications.segments import segments
 from notifications.types import Refused, Reply
 from portal.models import Appointment
 from portal.services import cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit
-from tests.crowd import side_by_side
+from tests.conftest import make_patient
+from tests.crowd import NUMBER, only_texts, patients_with_phones, side_by_side
 from tests.engine import (
     ANAS_NUMBER,
     BENS_NUMBER,
@@ -529,3 +538,36 @@ def test_two_yeses_at_once_confirm_once(ana, asked):
     assert status(visit) == Appointment.Status.CONFIRMED
     rows = AuditEvent.objects.filter(action=AuditAction.APPOINTMENT, object_id=str(visit.pk))
     assert [row.details["change"] for row in rows].count("confirmed") == 1
+
+
+@pytest.mark.req("M-07")
+@pytest.mark.django_db(transaction=True)
+def test_whoever_texts_stop_while_workers_are_sending_gets_nothing_that_begins_afterwards(
+    location, note
+):
+    """Twenty numbers of two patients each, whose STOPs cross forty texts on their way out."""
+    people = patients_with_phones(location, 20)
+    for number in range(20):
+        child = make_patient(f"child{number}@example.com", "C", location)
+        phone_of(child, NUMBER.format(number + 100))
+        people.append(child)
+    for patient in people:
+        send(patient)
+    only_texts()
+    begun_at_commit = {}
+
+    def begun(index):
+        deliveries = Delivery.objects.filter(contact__value_index=index)
+        return DeliveryAttempt.objects.filter(delivery__in=deliveries).count()
+
+    def they_text_stop():
+        for number in range(100, 120):
+            index = contacts.index_of(NUMBER.format(number))
+            with transaction.atomic():
+                text("STOP", NUMBER.format(number), key=f"SM{number}")
+                begun_at_commit[index] = begun(index)
+
+    side_by_side(they_text_stop, run, run)
+    run()
+    assert {index: begun(index) for index in begun_at_commit} == begun_at_commit
+    assert not Delivery.objects.filter(status=DeliveryStatus.PLANNED).exists()
