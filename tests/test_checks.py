@@ -423,6 +423,22 @@ def test_names_are_found_in_every_corner_of_a_template(templates):
     assert set("acdefghijlmoprs") <= names_in("notifications/x/y.txt")
 
 
+@pytest.mark.req("M-03")
+def test_m03_words_too_long_for_one_text_are_named(templates):
+    templates("payment_due/sms.txt", "{{ practice_name|slice:':36' }}: " + "words " * 24)
+    [english, spanish] = complaints()
+    assert "What channel sms says of payment_due in en can be too long" in english
+    assert "payment_due in es" in spanish
+
+
+@pytest.mark.req("M-03")
+def test_m03_names_that_are_not_cut_make_a_text_too_long(templates):
+    templates("payment_due/sms.txt", "{{ practice_name }} STOP to opt out.")
+    assert complaints() == []
+    templates("payment_due/sms.txt", "{{ practice_name }}, {{ phone }} STOP to opt out.")
+    assert len(complaints()) == 2
+
+
 @pytest.mark.req("H-22")
 @pytest.mark.parametrize("constant", ["category", "purpose", "priority"])
 def test_a_type_without_its_class_in_law_is_named(monkeypatch, constant):

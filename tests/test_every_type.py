@@ -28,7 +28,7 @@ from tests.test_checks import ROOT
 
 TYPES = [cls for cls in PatientNotificationType.classes() if cls.__module__.startswith("portal.")]
 OUTSIDE = [cls for cls in PatientNotificationChannel.classes() if cls.contact_kind]
-HOST = "https://portal.example.com"
+HOST = "https://portal.family-dental-practice.example.com"
 LINKS = {
     "view_url": f"{HOST}/notifications/018f0000-0000-7000-8000-000000000000/",
     "settings_url": f"{HOST}/notifications/settings/",
