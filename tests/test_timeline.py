@@ -258,7 +258,9 @@ def test_the_questions_asked_before_a_message_goes_can_be_opened(desk, ana, has_
     page = page_of(desk, ana)
     said = "There is an address: No. No address on file for this channel"
     assert (said in page.split(" Text ")[1]) is not has_phone
-    assert "Texts may go at this hour: Yes" in page
+    assert "Texts may go at this hour: Yes" in page.split(" Text ")[1]
+    for channel in (" Email ", " In-app ", " Push "):
+        assert "Texts may go" not in page.split(channel)[1].split(" Text ")[0]
 
 
 # -- whose story it is --------------------------------------------------------------------------

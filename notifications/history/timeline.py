@@ -34,7 +34,7 @@ from notifications.history.entries import (
 )
 from notifications.history.happenings import Cursor, Reader, happenings
 from notifications.history.message import what_the_patient_did
-from notifications.history.words import channel_label, gate_label, words_for
+from notifications.history.words import channel_label, gate_label, is_asked, words_for
 from notifications.models import (
     CarrierEvent,
     ContactPoint,
@@ -185,7 +185,11 @@ def _gates(rows: Sequence[Delivery]) -> Mapping[UUID, list[Gate]]:
     known = [row for row in rows if row.channel in PatientNotificationChannel]
     facts = facts_for(deliveries=known, now=clock.now())
     return {
-        row.pk: [_gate(name, objection) for name, objection in policy.explain(each)]
+        row.pk: [
+            _gate(name, objection)
+            for name, objection in policy.explain(each)
+            if is_asked(name, kind=PatientNotificationChannel.known(row.channel).contact_kind)
+        ]
         for row, each in zip(known, facts, strict=True)
     }
 

@@ -2,8 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from notifications import rendering
-from notifications.enums import DeliveryStatus, PatientNotificationChannel
+from notifications import policy, rendering
+from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationChannel
 from notifications.models import Delivery
 
 # What each gate of `policy` makes sure of, in the order they are asked.
@@ -21,6 +21,12 @@ GATES_SAID = {
     "not_paused": _("Messages are not paused"),
     "outside_quiet_hours": _("It is outside quiet hours"),
     "within_text_hours": _("Texts may go at this hour"),
+}
+# Those that are asked of some kinds of address only; the others pass them unasked.
+ASKED_OF = {
+    "text_permitted": (ContactKind.PHONE,),
+    "outside_quiet_hours": policy.HELD_KINDS,
+    "within_text_hours": (ContactKind.PHONE,),
 }
 # Their reason is a whole sentence: the status before it would say nothing more.
 SAYS_IT_ALL = (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)
@@ -52,6 +58,11 @@ def status_word(status: str) -> str:
 def channel_label(key: str) -> str:
     """Return what a channel is called, also one that was taken out."""
     return str(PatientNotificationChannel.get(key).label)
+
+
+def is_asked(gate: str, *, kind: ContactKind | None) -> bool:
+    """Return whether a gate has anything to say of messages to addresses of a kind."""
+    return kind is not None and kind in ASKED_OF.get(gate, tuple(ContactKind))
 
 
 def gate_label(name: str) -> str:
