@@ -9,16 +9,32 @@ from django.utils import translation
 
 ROOT = Path(settings.BASE_DIR)
 CATALOGUE = ROOT / "templates" / "locale" / "es" / "LC_MESSAGES"
+BLOCK = re.compile(
+    r"\{% blocktranslate(?P<options>[^%]*)%\}(?P<words>.*?)\{% endblocktranslate %\}", re.DOTALL
+)
 TAG = re.compile(r"""\{% translate ("(?P<double>[^"]+)"|'(?P<single>[^']+)')""")
 SAME = {"Arizona", "Alaska", "Puerto Rico", "Periodontal", "g:i A"}
 
 
 def sentences() -> set[str]:
-    """Return what the pages' templates ask to be translated, blocks left out."""
+    """Return what the templates patients read ask to be translated, plurals left out."""
     pages = [*(ROOT / "templates").glob("*.html"), *(ROOT / "templates/portal").glob("*.html")]
     pages += (ROOT / "templates/registration").glob("*.html")
-    found = [match for page in pages for match in TAG.finditer(page.read_text())]
-    return {match["double"] or match["single"] for match in found}
+    pages += [path for path in (ROOT / "templates/notifications").rglob("*.*") if path.is_file()]
+    texts = [page.read_text() for page in pages]
+    found = [match for text in texts for match in TAG.finditer(text)]
+    blocks = [match for text in texts for match in BLOCK.finditer(text)]
+    return {match["double"] or match["single"] for match in found} | {
+        msgid_of(block) for block in blocks if "{% plural %}" not in block["words"]
+    }
+
+
+def msgid_of(block: re.Match) -> str:
+    """Return a block's words as the catalogue knows them."""
+    words = re.sub(r"\{\{ *(\w+) *\}\}", r"%(\1)s", block["words"])
+    if "trimmed" not in block["options"]:
+        return words
+    return " ".join(line.strip() for line in words.strip().splitlines())
 
 
 @pytest.mark.req("P-35")
