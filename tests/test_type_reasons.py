@@ -2,21 +2,25 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from notifications import clock
 from notifications.enums import Reason
+from notifications.templatetags.notification_text import dollars
 from notifications.types import NotificationPayload
 from portal.models import Appointment, RecallSchedule
 from portal.notification_types._gone_by import PastVisitPayload
 from portal.notification_types._visit import visit_fields
 from portal.notification_types.appointment_missed import AppointmentMissedPayload
 from portal.notification_types.forms_due import FormsDuePayload
+from portal.notification_types.general_reminder import GeneralReminderPayload
 from portal.notification_types.hygiene_recall import HygieneRecallPayload
 from portal.notification_types.opening_offer import OpeningOfferPayload
 from portal.notification_types.patient_reactivation import PatientReactivationPayload
 from portal.notification_types.perio_recall import PerioRecallPayload
+from portal.notification_types.prescription_ready import PrescriptionReadyPayload
 from portal.notification_types.review_request import ReviewRequestPayload
 from portal.notification_types.treatment_completed import TreatmentCompletedPayload
 from portal.notification_types.treatment_followup import TreatmentFollowupPayload
@@ -269,3 +273,25 @@ def test_a_batch_costs_one_query_a_type_however_many_patients(
         for some in (payloads[:1], payloads):
             with django_assert_num_queries(2 if cls is OpeningOfferPayload else 1):
                 assert cls.irrelevant(some) <= set(some)
+
+
+# -- days and sums --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Honolulu", "Pacific/Pago_Pago"])
+def test_what_is_good_until_a_day_is_good_until_its_evening_wherever_she_lives(zone):
+    last_day = date(2026, 12, 1)
+    pick_up = replace(PrescriptionReadyPayload.example(), pick_up_by=last_day)
+    bring = replace(GeneralReminderPayload.example(), due_on=last_day)
+    for payload in (pick_up, bring):
+        assert payload.expires_at() > wall("2026-12-01 23:59", zone)
+        assert payload.expires_at() < wall("2026-12-02 12:00", zone)
+    assert replace(pick_up, pick_up_by=None).expires_at() is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [("0", "$0.00"), ("36.2", "$36.20"), ("1234.5", "$1,234.50"), ("-5", "-$5.00"), (None, "")],
+)
+def test_a_sum_is_written_as_on_a_bill(amount, words):
+    assert dollars(Decimal(amount) if amount else None) == words
