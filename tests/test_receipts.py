@@ -288,6 +288,18 @@ def test_who_calls_a_mail_spam_gets_no_more_marketing_and_still_hears_of_visits(
     assert not bens.consents.filter(purpose=Purpose.MARKETING).exists()
 
 
+@pytest.mark.req("M-14")
+def test_a_complaint_counts_for_the_child_whose_mail_comes_to_the_same_address(ana, ben):
+    email_of(ana, "home@example.com")
+    shared = email_of(ben, "home@example.com")
+    row = delivery_of(send(ana), "email")
+    run()
+    complaint = says(row, None, provider_id="", contact=ContactEffect.COMPLAINED, code="complained")
+    hear(complaint, channel="email")
+    assert shared.consents.filter(purpose=Purpose.MARKETING, granted=False).exists()
+    assert not preferences.effective(patient_id=ben.pk)["review_request"].enabled["email"]
+
+
 def test_leaving_by_the_mail_service_turns_that_kind_off_for_ana_alone(ana, ben):
     email_of(ana)
     email_of(ben)

@@ -1,7 +1,7 @@
 """What a carrier's word means for the address itself, whether it came at once or hours later.
 
 Marked is the address of the patient whose message it was; another's, who may share it, is marked
-when theirs fails. Whoever changes addresses holds them before any delivery, as imports and
+when theirs fails. A complaint counts for everybody at the address. Whoever changes addresses holds them before any delivery, as imports and
 verifications do; a claim waits for nobody. So no two wait for each other.
 """
 
@@ -50,7 +50,9 @@ def apply(
     if held is None:
         return False
     if effect == ContactEffect.COMPLAINED:
-        return _leave_marketing(held, channel=channel)
+        for contact in _shared_with(held):
+            _leave_marketing(contact, channel=channel)
+        return True
     if effect not in EFFECTS or held.status == EFFECTS[effect][0]:
         return False
     if left_at is not None and left_at < _known_since(held):
@@ -65,7 +67,13 @@ def _known_since(contact: ContactPoint) -> datetime:
     return max(contact.status_at, contact.verified_at or contact.status_at)
 
 
-def _leave_marketing(contact: ContactPoint, *, channel: str) -> bool:
+def _shared_with(contact: ContactPoint) -> list[ContactPoint]:
+    """Return each patient's row of an address: who complains, complains of all that comes there."""
+    same = ContactPoint.objects.filter(kind=contact.kind, value_index=contact.value_index)
+    return list(same.filter(status__in=IN_USE).order_by("id"))
+
+
+def _leave_marketing(contact: ContactPoint, *, channel: str) -> None:
     """Take "this is spam" for a no to marketing; what belongs to care goes on (M-14)."""
     consent.record(
         contact=contact,
@@ -78,7 +86,6 @@ def _leave_marketing(contact: ContactPoint, *, channel: str) -> bool:
     for cls in PatientNotificationType.classes():
         if cls.purpose == Purpose.MARKETING:
             turn_off(patient_id=contact.patient_id, type_key=cls.type_key, channel=channel)
-    return True
 
 
 def turn_off(*, patient_id: UUID, type_key: str, channel: str) -> bool:

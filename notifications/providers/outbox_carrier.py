@@ -26,7 +26,7 @@ TIMEOUT = (2.0, 10.0)  # seconds to connect, to answer
 OLDEST = timedelta(hours=24)  # carriers do not come back to what is older
 KNOWN = 1000  # the newest messages looked at after a start
 BATCH = 200
-LOOK_BACK = 100  # messages: another process may commit an older one after a newer one
+LOOK_BACK = 40  # messages: another process may commit an older one after a newer one
 Post = Callable[..., Any]  # (url, body, content_type=, headers=) -> something with a status_code
 
 
