@@ -1,8 +1,9 @@
 """What a carrier's word means for the address itself, whether it came at once or hours later.
 
 Marked is the address of the patient whose message it was; another's, who may share it, is marked
-when theirs fails. A complaint counts for everybody at the address. Whoever changes addresses holds them before any delivery, as imports and
-verifications do; a claim waits for nobody. So no two wait for each other.
+when theirs fails. A complaint counts for everybody at the address. Whoever changes addresses holds
+them before any delivery, as imports and verifications do; a claim waits for nobody. So no two wait
+for each other.
 """
 
 from datetime import datetime
