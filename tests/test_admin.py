@@ -31,9 +31,13 @@ from notifications.models import (
     Consent,
     ContactPoint,
     Delivery,
+    DeliveryAttempt,
     Heartbeat,
     InboundText,
+    InboxEvent,
+    InboxState,
     PatientNotification,
+    PatientNotificationPreference,
     ScheduledNotification,
 )
 from notifications.scheduler import tick
@@ -41,7 +45,16 @@ from portal.models import Appointment, ExternalId, Guardianship, RecallSchedule,
 from portal.services import default_reminder_rules
 from tests.clinic import DENVER, a_visit, wall
 from tests.conftest import PASSWORD, make_patient, signed_in
-from tests.engine import ANAS_NUMBER, NotePayload, device_of, email_of, phone_of, run, send
+from tests.engine import (
+    ANAS_NUMBER,
+    BENS_NUMBER,
+    NotePayload,
+    device_of,
+    email_of,
+    phone_of,
+    run,
+    send,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -406,6 +419,39 @@ def test_half_an_address_finds_nothing(chief_client, ana, term):
     send(ana)
     for model in (PatientNotification, ContactPoint, User):
         assert not [row for row in found(chief_client, model, term) if row != ana or "@" in term]
+
+
+OF_PATIENTS = [
+    PatientNotification,
+    Delivery,
+    DeliveryAttempt,
+    InboxEvent,
+    InboxState,
+    ScheduledNotification,
+    PatientNotificationPreference,
+    ContactPoint,
+    Consent,
+    AuditEvent,
+    Appointment,
+    RecallSchedule,
+    Guardianship,
+    User,
+]
+
+
+@pytest.mark.parametrize("model", OF_PATIENTS, ids=[each.__name__ for each in OF_PATIENTS])
+def test_every_table_of_patients_is_searched_by_a_whole_address_and_shows_no_other(
+    chief_client, lived, ana, ben, provider, location, model
+):
+    phone_of(ben, BENS_NUMBER)
+    a_visit(ben, timezone.now() + timedelta(days=6), location=location, provider=provider)
+    send(ben)
+    for term in ("ana@example.com", "(212) 555-0142", str(ana.pk)):
+        rows = found(chief_client, model, term)
+        assert rows, term
+        whose = {admin.site._registry[model].patient_id_of(row) for row in rows}
+        assert whose == {ana.pk}
+    assert not found(chief_client, model, "212 555 0199")
 
 
 def test_rows_are_found_by_an_id(chief_client, ana, ben):

@@ -1,6 +1,5 @@
 """Patients, guardians and staff. Nobody is deleted: an account is switched off."""
 
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +8,13 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from notifications import contacts
-from notifications.enums import ContactKind
-from notifications.types import Refused
 from portal import services
+from portal.admin.finding import FoundByPatient, people_meant
 from portal.admin.timeline import TimelinePage
 from portal.models import ExternalId, Guardianship, RecallSchedule, User
 
@@ -67,7 +64,7 @@ class PortalUserAdmin(TimelinePage, UserAdmin):
     list_select_related = ("home_location",)
     ordering = ("last_name", "first_name")
     search_fields = ("first_name", "last_name", "=username")
-    search_help_text = _("A name, or a phone number or e-mail address typed whole")
+    search_help_text = _("A name, an id, or a phone number or e-mail address typed whole")
     autocomplete_fields = ("home_location", "groups")
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
@@ -103,13 +100,10 @@ class PortalUserAdmin(TimelinePage, UserAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        kind = ContactKind.EMAIL if "@" in term else ContactKind.PHONE
-        found, has_duplicates = super().get_search_results(request, queryset, term)
-        with suppress(Refused):  # what is no whole address can be a name
-            reached = contacts.find(kind=kind, value=term).values("patient_id")
-            return queryset.filter(Q(pk__in=reached) | Q(username__iexact=term)), False
-        return found, has_duplicates
+        people = people_meant(search_term.strip())
+        if people is None:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(pk__in=people), False
 
     def patient_id_of(self, obj: User) -> UUID:
         return obj.pk
@@ -143,18 +137,12 @@ class PermissionAdmin(admin.ModelAdmin):
 
 
 @admin.register(Guardianship)
-class GuardianshipAdmin(admin.ModelAdmin):
+class GuardianshipAdmin(FoundByPatient):
+    patient_paths = ("patient", "guardian")
     autocomplete_fields = ("guardian", "patient")
     list_display = ("patient_name", "relation", "guardian_name", "started_at", "ended_at")
     list_filter = ("relation", ("ended_at", admin.EmptyFieldListFilter))
     list_select_related = ("patient", "guardian")
-    search_fields = (
-        "patient__first_name",
-        "patient__last_name",
-        "guardian__first_name",
-        "guardian__last_name",
-    )
-
     actions = ("end",)
     readonly_fields = ("ended_at",)
 
@@ -180,12 +168,11 @@ class GuardianshipAdmin(admin.ModelAdmin):
 
 
 @admin.register(RecallSchedule)
-class RecallScheduleAdmin(admin.ModelAdmin):
+class RecallScheduleAdmin(FoundByPatient):
     autocomplete_fields = ("patient",)
     list_display = ("due_on", "patient_name", "kind", "months", "last_visit_on", "paused_until")
     list_filter = ("kind", "due_on")
     list_select_related = ("patient",)
-    search_fields = ("patient__first_name", "patient__last_name")
 
     @admin.display(description=_("patient"))
     def patient_name(self, row: RecallSchedule) -> str:

@@ -24,6 +24,7 @@ from django.utils.translation import ngettext
 from notifications.templatetags.notification_text import visit_time
 from notifications.types import Refused
 from portal import services
+from portal.admin.finding import FoundByPatient
 from portal.models import Appointment
 
 BOOKED_WITH = ("patient", "provider", "location", "starts_at", "ends_at", "reason", "notes")
@@ -60,13 +61,12 @@ class MoveForm(forms.Form):
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(admin.ModelAdmin):
+class AppointmentAdmin(FoundByPatient):
     autocomplete_fields = ("patient", "provider", "location")
     list_display = ("starts", "patient_name", "provider", "location", "status", "revision")
     list_filter = ("status", "location", "provider", "starts_at")
     list_select_related = ("patient", "provider", "location")
     ordering = ("-starts_at",)
-    search_fields = ("patient__first_name", "patient__last_name")
     actions = ("confirm", "complete", "mark_missed", "cancel")
     change_form_template = "admin/portal/appointment/change_form.html"
 
