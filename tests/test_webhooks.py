@@ -1,5 +1,7 @@
 """The door for carriers: who is believed, what is kept, and what a stranger learns."""
 
+import random
+from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -9,12 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from notifications import incoming, webhooks
+from notifications import clock, incoming, webhooks
 from notifications.enums import AuditAction, DeliveryStatus, EventOutcome
-from notifications.models import AuditEvent, CarrierEvent
+from notifications.models import AuditEvent, CarrierEvent, Delivery
 from notifications.providers import twilio_calls, twin
 from tests.clinic import wall
-from tests.engine import delivery_of, phone_of, run, send
+from tests.crowd import patients_with_phones
+from tests.engine import NOON, delivery_of, phone_of, run, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "noon")]
 FORM = "application/x-www-form-urlencoded"
@@ -197,6 +200,40 @@ def test_a_channel_nobody_calls_for_is_not_there(path):
 def test_an_email_has_no_address_of_its_own_to_call():
     answer = Client().post(f"/webhooks/email/{uuid4()}/", "{}", content_type="application/json")
     assert answer.status_code == 404
+
+
+@pytest.mark.req("R-12")
+def test_a_thousand_calls_in_disorder_among_forgeries_end_as_the_true_ones_say(location):
+    """Each true call comes twice, half of all a day late; none of the forged counts."""
+    dice = random.Random(12)
+    for patient in patients_with_phones(location, 40):
+        send(patient)
+    run()
+    texts = list(Delivery.objects.filter(channel="sms"))
+    true = {
+        row: {"sent", *dice.sample(["delivered", "undelivered"], row_ends(dice))} for row in texts
+    }
+    calls = [(row, said, {}) for row, told in true.items() for said in sorted(told)] * 2
+    forged = [dice.choice(list(FORGERIES.values())) for _each in range(1000 - len(calls))]
+    calls += [(dice.choice(texts), dice.choice(["delivered", "failed"]), how) for how in forged]
+    dice.shuffle(calls)
+    for place, (row, said, how) in enumerate(calls):
+        with clock.at(NOON + timedelta(hours=24 * (place >= 500))):
+            answer = post(path_of(row), callback(row, said), **how)
+        assert answer.status_code == (403 if how else 200)
+    assert {row.pk: now(row) for row in texts} == {row.pk: end_of(true[row]) for row in texts}
+    assert CarrierEvent.objects.count() == sum(len(told) for told in true.values())
+
+
+def row_ends(dice) -> int:
+    """How many ends a carrier reports of one text: none, one, or both."""
+    return dice.choice([0, 1, 1, 2])
+
+
+def end_of(told: set[str]) -> str:
+    if "delivered" in told:
+        return DELIVERED
+    return DeliveryStatus.FAILED if "undelivered" in told else ACCEPTED
 
 
 # -- what needs no token of a form --------------------------------------------------------------
