@@ -50,7 +50,8 @@ ENGLISH_STOPS = (
     # stop ... texts
     r"\b(?:stop|quit|end|cease|halt|discontinue|cancel|disable|terminate|deactivate|suspend"
     rf"|turn off|shut off|block|no more|enough|done with|rid of|out of) {GAP}{MESSAGE}\b",
-    r"\bturn (?:these|those|them|this) off\b",
+    rf"\bturn (?:these|those|them|this|(?:\w+ )?{MESSAGE}) off\b",
+    rf"\b{MESSAGE} (?:to|must|should|(?:need|have) to) (?:stop|end)\b",
     r"\b(?:stop|quit|cease) (?:the |all |this |with (?:the |all )?)?(?:texting|txting|msging"
     r"|messaging|contacting|bothering|harassing|spamming|sending|bugging|annoying)\b",
     r"\b(?:stop|quit) (?:calling|emailing) (?:me|us)\b(?! text)",
@@ -111,7 +112,7 @@ SPANISH_STOPS = (
     r"\b(?:dejar|parar) de recibir\b",
     r"\b(?:pare|paren|parar|detenga|detengan|detener|cese|cesen|suspenda|suspendan|suspender"
     r"|cancele|cancelen|cancelar|cancela|quite|quiten|quitar|elimine|eliminen|eliminar"
-    rf"|desactive|desactiven|desactivar|basta de|no mas|alto a|alto) {GAP}{MESSAGE}\b",
+    rf"|desactive|desactiven|desactivar|basta de|basta con|no mas|alto a|alto) {GAP}{MESSAGE}\b",
     # by its name
     r"\b(?:darme|dame|denme|deme|darnos|dar|doy|solicito|quiero|pido) (?:de |la |una )?baja\b",
     r"\bdesu[bs]?s?cri\w+|\bdesinscri\w+",
