@@ -46,6 +46,11 @@ def chromium() -> str:
     return next((path for path in found if path), "")
 
 
+def firefox() -> str:
+    """The path of a Firefox, for push from end to end; empty when there is none."""
+    return shutil.which("firefox-esr") or shutil.which("firefox") or ""
+
+
 def axe_script() -> Path:
     """The accessibility checker that browser tests load into a page."""
     return NPM / "node_modules" / "axe-core" / "axe.min.js"
@@ -62,6 +67,7 @@ REDIS = Need(
     packages=("redis-server",),
 )
 CHROMIUM = Need(name="Chromium", is_there=lambda: bool(chromium()), packages=("chromium",))
+FIREFOX = Need(name="Firefox", is_there=lambda: bool(firefox()), packages=("firefox-esr",))
 NODE = Need(
     name="Node.js with npm",
     is_there=lambda: bool(shutil.which("node") and shutil.which("npm")),

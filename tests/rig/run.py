@@ -16,7 +16,16 @@ from pathlib import Path
 
 from dentamind.warden import Warden
 from tests.rig.environment import testing
-from tests.rig.install import CHROMIUM, NODE, POSTGRESQL, REDIS, Missing, ensure, ensure_npm
+from tests.rig.install import (
+    CHROMIUM,
+    FIREFOX,
+    NODE,
+    POSTGRESQL,
+    REDIS,
+    Missing,
+    ensure,
+    ensure_npm,
+)
 from tests.rig.processes import ROOT, DidNotStart, end
 from tests.rig.servers import postgres, redis
 
@@ -85,6 +94,8 @@ def run_all(*, quick: bool, extra: list[str]) -> list[Outcome]:
 def set_up(*, quick: bool) -> None:
     """Install what is missing. Raises Missing with the list."""
     needs = [CHROMIUM, NODE]
+    if not quick:
+        needs.append(FIREFOX)
     if not quick and not given_database():
         needs.append(POSTGRESQL)
     if not quick and not os.environ.get("REDIS_URL"):
