@@ -60,7 +60,7 @@ def pieces(page: str) -> list[str]:
 def write(number: str, text: str, *, answer: str = "") -> InboundText:
     """Keep a text from a patient as the carrier's call would."""
     event = keeping.keep(
-        channel="sms", kind=CarrierEventKind.REPLY, key=f"{number} {text}", content={}
+        channel="sms", kind=CarrierEventKind.REPLY, key=f"{number} {text}"[:200], content={}
     )
     return InboundText.objects.create(
         event=event,
