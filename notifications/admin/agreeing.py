@@ -72,7 +72,9 @@ class YesForm(AnswerForm):
         label=_("when, if not now"),
         required=False,
         widget=forms.SplitDateTimeWidget(
-            date_attrs={"type": "date"}, time_attrs={"type": "time"}, time_format="%H:%M"
+            date_attrs={"type": "date", "aria-label": _("Day")},
+            time_attrs={"type": "time", "aria-label": _("Time")},
+            time_format="%H:%M",
         ),
     )
 

@@ -32,6 +32,7 @@ AUDITED = {
 CHANGES_SAID = {
     "added": gettext_lazy("Address added"),
     "code_sent": gettext_lazy("Code sent"),
+    "refreshed": gettext_lazy("Device registered again"),
     "verified": gettext_lazy("Address verified"),
     "active": gettext_lazy("Address in use again"),
     "needs_update": gettext_lazy("Address does not work"),

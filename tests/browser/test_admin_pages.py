@@ -58,3 +58,51 @@ def test_a_patient_is_chosen_by_name_and_an_action_says_how_many(visitor, desk, 
     expect(page.get_by_text("1 row is selected.")).to_be_visible()
     page.get_by_role("button", name="Stop using (1)").click()
     expect(page.get_by_text("1 address changed.")).to_be_visible()
+
+
+@pytest.mark.req("P-28")
+@pytest.mark.parametrize("width", [1280, 320])
+def test_a_timeline_and_the_consent_page_fit_any_width(visitor, desk, ana, chief, width):
+    desk.give_email(patient_id=ana.id, address=ana.email)
+    desk.tell(patient_id=ana.id, texts=["Hello"])
+    window = visitor(width=width)
+    page = window.sign_in(chief, "/admin/")
+    page.goto(f"{window.site.url}/admin/portal/user/{ana.id}/timeline/")
+    for summary in page.locator("#content-main summary").all():
+        summary.click()
+    expect(page.get_by_text("There is an address").first).to_be_visible()
+    assert fits(page)
+    to_her_address(page, window, ana)
+    page.get_by_role("link", name="Record consent").click()
+    expect(page.get_by_label("Messages about care")).not_to_be_checked()
+    assert fits(page)
+
+
+def to_her_address(page, window, patient):
+    page.goto(f"{window.site.url}/admin/notifications/contactpoint/?q={patient.email}")
+    page.locator("#result_list tbody th a").first.click()
+
+
+def fits(page):
+    """Whether nothing is cut off or too small to press."""
+    page.wait_for_load_state("load")
+    assert page.evaluate(SMALL) == []
+    return page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.req("P-08")
+def test_a_yes_and_a_no_are_recorded_without_a_script(visitor, desk, ana, chief):
+    desk.give_email(patient_id=ana.id, address=ana.email)
+    window = visitor(java_script_enabled=False)
+    page = window.sign_in(chief, "/admin/")
+    to_her_address(page, window, ana)
+    for button, said in (
+        ("Record consent", "What the patient agreed to is recorded."),
+        ("Withdraw consent", "The consent is withdrawn, from now on."),
+    ):
+        page.get_by_role("link", name=button).click()
+        page.get_by_label("Messages about care").check()
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_text(said)).to_be_visible()
+    page.goto(f"{window.site.url}/admin/portal/user/{ana.id}/timeline/")
+    expect(page.get_by_text("No longer agrees to messages about care")).to_be_visible()
