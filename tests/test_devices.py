@@ -16,6 +16,7 @@ from notifications.types import Refused
 from portal.views.devices import label_of
 from tests.clinic import DESK
 from tests.conftest import signed_in
+from tests.crowd import side_by_side
 from tests.engine import NOON, email_of, run, send, status_of
 from tests.pages import child_of, text_of
 from tests.pushing import MOZILLA, browser_keys, with_key
@@ -351,3 +352,18 @@ def test_two_devices_are_kept_in_two_rows_of_the_same_patient(ana):
     add(ana)
     add(ana, f"{HERE}/2")
     assert ContactPoint.objects.filter(patient=ana).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_that_registers_eight_times_at_once_is_one_device(ana):
+    made = side_by_side(*[lambda: add(ana).pk for _ in range(8)])
+    assert len(set(made)) == 1
+    assert len(labels(ana)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twelve_devices_that_register_at_once_are_ten_in_the_end(ana):
+    for number in range(9):
+        add(ana, f"{HERE}/{number}")
+    side_by_side(*[lambda n=number: add(ana, f"{HERE}/new-{n}").pk for number in range(3)])
+    assert len(labels(ana)) == 10

@@ -71,12 +71,13 @@ def add_device(
 def _held(*, patient_id: UUID, index: str) -> tuple[list[ContactPoint], list[ContactPoint]]:
     """Lock and return the registrations of one browser, and all devices of a patient.
 
-    All of the patient's addresses are held, oldest first, as a claim does.
+    All of the patient's addresses are held, oldest first, as a claim does. They are read once
+    they are held: whoever was before us may have added one while we waited.
     """
     wanted = Q(patient_id=patient_id) | Q(kind=ContactKind.PUSH, value_index=index)
-    rows = ContactPoint.objects.filter(wanted).exclude(status__in=GONE)
-    held = list(rows.select_for_update(no_key=True).order_by("id"))
-    devices = [each for each in held if each.kind == ContactKind.PUSH]
+    rows = ContactPoint.objects.filter(wanted).exclude(status__in=GONE).order_by("id")
+    list(rows.select_for_update(no_key=True))
+    devices = [each for each in rows.all() if each.kind == ContactKind.PUSH]
     here = [each for each in devices if each.value_index == index]
     return here, [each for each in devices if each.patient_id == patient_id]
 
