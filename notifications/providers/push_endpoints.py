@@ -21,7 +21,7 @@ from notifications.types import Refused
 LONGEST_ENDPOINT = 2048  # bytes
 P256DH_BYTES, AUTH_BYTES = 65, 16  # RFC 8291 section 3: a point on P-256, and a shared secret
 # No room for a user name, another port, a fragment, a backslash or anything a parser may bend.
-ENDPOINT = re.compile(r"https://[A-Za-z0-9.-]+(:443)?/(?![^#]*[\\])[!-\"$-~]*")
+ENDPOINT = re.compile(r"https://[A-Za-z0-9.-]+(:443)?/[!\"$-\[\]-~]*")
 BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
