@@ -109,6 +109,13 @@ def test_the_same_call_again_does_nothing_again_and_answers_nothing(ana):
     assert AuditEvent.objects.count() == rows
 
 
+def test_a_carriers_key_may_be_longer_than_a_column(ana):
+    phone_of(ana)
+    assert text("HELP", key="S" * 300) != ""
+    assert text("HELP", key="S" * 300) == ""
+    assert InboundText.objects.count() == 1
+
+
 def test_a_stranger_is_kept_for_a_person_and_learns_nothing(ana):
     phone_of(ana)
     for words in ("Hello?", "1", "2", "HELP", "START", "STOP", "is Ana Example a patient there?"):

@@ -1,6 +1,7 @@
 """Keep what a carrier called with before anything is made of it. A repeat is the same row."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from django.db.models import QuerySet
 from notifications import clock
 from notifications.enums import CarrierEventKind, EventOutcome
 from notifications.models import CarrierEvent
+
+LONGEST_KEY = CarrierEvent._meta.get_field("key").max_length
 
 
 def keep(
@@ -23,13 +26,20 @@ def keep(
     event = CarrierEvent(
         channel=channel,
         kind=kind,
-        key=key,
+        key=_short(key),
         content=dict(content),
         delivery_id=delivery_id,
         received_at=clock.now(),
     )
     CarrierEvent.objects.bulk_create([event], ignore_conflicts=True)
     return CarrierEvent.objects.filter(pk=event.pk).first()
+
+
+def _short(key: str) -> str:
+    """Return a key the column can hold; the same key is always the same."""
+    if len(key) <= LONGEST_KEY and key.isprintable():
+        return key
+    return sha256(key.encode(errors="replace")).hexdigest()
 
 
 def settle(event: CarrierEvent, outcome: EventOutcome) -> None:

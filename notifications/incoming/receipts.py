@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +12,6 @@ from notifications.incoming.keeping import keep, settle
 from notifications.models import CarrierEvent
 from notifications.types import Receipt
 
-LONGEST_KEY = 200
 NO_CODE = re.compile(r"[^\w.:/+-]", re.ASCII)
 
 
@@ -22,7 +20,7 @@ def keep_receipt(*, channel: str, receipt: Receipt) -> CarrierEvent | None:
     return keep(
         channel=channel,
         kind=CarrierEventKind.RECEIPT,
-        key=_key(receipt.event_key),
+        key=receipt.event_key,
         content=_content(receipt),
         delivery_id=receipt.delivery_id,
     )
@@ -32,13 +30,6 @@ def keep_receipt(*, channel: str, receipt: Receipt) -> CarrierEvent | None:
 def settle_receipt(event: CarrierEvent) -> None:
     """Apply a kept receipt and note what it led to."""
     settle(event, apply_receipt(_receipt(event), channel=event.channel))
-
-
-def _key(key: str) -> str:
-    """Return a key the column can hold; the same key is always the same."""
-    if len(key) <= LONGEST_KEY and key.isprintable():
-        return key
-    return sha256(key.encode(errors="replace")).hexdigest()
 
 
 def _content(receipt: Receipt) -> dict[str, Any]:

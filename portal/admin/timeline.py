@@ -149,9 +149,13 @@ def _visits(entries: Iterable[Any], patient: User) -> dict[str, Appointment]:
 
 
 def _who(actor: str, names: dict[str, str]) -> str:
-    """Return who did something: a name, "the patient", or the job of a program."""
-    if actor.startswith("system:"):
-        return _("the system (%(job)s)") % {"job": actor.removeprefix("system:")}
+    """Return by whom or what something was done: a name, "the patient", a text, a program."""
+    kind, _colon, name = actor.partition(":")
+    job = name.partition(":")[0]  # what follows is the id of its reason, such as of a text
+    if job == "reply":
+        return _("text")
+    if kind == "system":
+        return _("the system (%(job)s)") % {"job": job}
     return names.get(actor, "")
 
 
