@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from tests.rig.install import CHROMIUM, Missing, chromium, ensure
 from tests.rig.live import Site, live_site
@@ -18,7 +18,7 @@ from tests.rig.processes import ROOT
 PICTURES = ROOT / "docs" / "pictures"
 PASSWORD = "only-for-pictures"
 ANA, DESK = "ana@example.com", "admin@example.com"
-WIDE, PHONE = (1200, 900), (390, 844)
+WIDE, NARROW, PHONE = (1200, 900), (620, 900), (390, 844)
 SETTLED = 1_500  # ms: the socket is open, the times are written
 
 
@@ -32,21 +32,48 @@ class Picture:
     size: tuple[int, int] = WIDE
     dark: bool = False
     only: str = ""
+    last: int = 0  # of a long element, its last pixels
     press: tuple[str, ...] = field(default_factory=tuple)  # links to follow first
 
 
+HERS = ":has-text('0142')"  # the end of Ana's number
 ALL = (
     Picture(name="centre", path="/notifications/"),
     Picture(name="centre-phone", path="/notifications/", size=PHONE),
     Picture(name="centre-dark", path="/notifications/", dark=True),
+    Picture(name="popover", path="/visits/", press=("#bell",)),
     Picture(name="message", path="/notifications/", press=("#list h3 a >> nth=1",)),
     Picture(name="settings", path="/notifications/settings/"),
-    Picture(name="email", path="/dev/outbox/?channel=email", who=DESK, only=".outbox-email"),
-    Picture(name="text", path="/dev/outbox/?channel=sms", who=DESK, only=".outbox-phone"),
-    Picture(name="push", path="/dev/outbox/?channel=push", who=DESK, only=".outbox-push"),
-    Picture(name="timeline", path="/admin/portal/user/?q=ana@example.com", who=DESK,
-            press=("#result_list a", "a:has-text('Timeline')")),
-)  # fmt: skip
+    Picture(
+        name="text",
+        path="/dev/outbox/?channel=sms",
+        who=DESK,
+        size=NARROW,
+        press=(f".outbox-phone{HERS} button[value='1']",),
+        only=f".outbox-phone{HERS}",
+        last=760,
+    ),
+    Picture(
+        name="email",
+        path="/dev/outbox/?channel=email",
+        who=DESK,
+        size=NARROW,
+        only=f".outbox-email:has-text('{ANA}')",
+    ),
+    Picture(
+        name="push",
+        path="/dev/outbox/?channel=push",
+        who=DESK,
+        size=NARROW,
+        only=".outbox-push",
+    ),
+    Picture(
+        name="timeline",
+        path=f"/admin/portal/user/?q={ANA}",
+        who=DESK,
+        press=("#result_list tbody th a", "a:has-text('Timeline')"),
+    ),
+)
 
 
 def main() -> int:
@@ -60,7 +87,7 @@ def main() -> int:
     with live_site(DEMO_PASSWORD=PASSWORD) as site, sync_playwright() as playwright:
         print("opening the demo clinic ...", flush=True)
         site.manage("seed_demo")
-        site.start()
+        site.start("web", "worker", "carrier")
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
         for picture in ALL:
@@ -82,11 +109,20 @@ def _take(picture: Picture, *, browser: Browser, site: Site) -> None:
         page.locator(each).first.click()
         page.wait_for_load_state()
     page.wait_for_timeout(SETTLED)
-    target = page.locator(picture.only).first if picture.only else page
     place = PICTURES / f"{picture.name}.png"
-    target.screenshot(path=place)
+    page.screenshot(path=place, full_page=bool(picture.only), clip=_frame(page, picture))
     context.close()
     print(f"{place.relative_to(ROOT)}", flush=True)
+
+
+def _frame(page: Page, picture: Picture) -> FloatRect | None:
+    """Return what of the page is in the picture; None for what the window shows."""
+    if not picture.only:
+        return None
+    box = page.locator(picture.only).first.bounding_box()
+    if picture.last and picture.last < box["height"]:
+        box |= {"y": box["y"] + box["height"] - picture.last, "height": picture.last}
+    return box
 
 
 def _sign_in(page: Page, picture: Picture, *, site: Site) -> None:
