@@ -255,7 +255,7 @@ def test_the_questions_asked_before_a_message_goes_can_be_opened(desk, ana, has_
         phone_of(ana)
     send(ana)
     run()
-    page = page_of(desk, ana)
+    page = page_of(desk, ana).split("What happened")[1]
     said = "There is an address: No. No address on file for this channel"
     assert (said in page.split(" Text ")[1]) is not has_phone
     assert "Texts may go at this hour: Yes" in page.split(" Text ")[1]
@@ -372,6 +372,31 @@ def test_page_after_page_nothing_is_left_out_or_shown_twice(desk, ana):
     html = desk.get(address(ana)).content.decode()
     [older] = re.findall(r'href="\?before=([^"]+)"', html)
     assert "What happened before" in page_of(desk, ana, before=older)
+
+
+def test_one_kind_alone_is_shown_and_paged_alone(desk, ana):
+    number = phone_of(ana, agreed=False)
+    for _ in range(11):
+        say(number, granted=True)
+        say(number, granted=False)
+    send(ana)
+    page = page_of(desk, ana, kind="consent")
+    assert page.count("Consent ") >= 20
+    assert "Address added" not in page and "In-app Delivered" not in page
+    html = desk.get(address(ana, kind="consent")).content.decode()
+    [older] = re.findall(r'rel="next" href="\?kind=consent&amp;before=([^"]+)"', html)
+    rest = page_of(desk, ana, kind="consent", before=older)
+    assert rest.count("messages about care") == 2
+    assert "In-app Delivered" in page_of(desk, ana, kind="nonsense")
+
+
+@pytest.mark.req("H-02")
+def test_asking_for_one_kind_gives_nobody_more_than_they_may_see(ana):
+    say(phone_of(ana, agreed=False), granted=True)
+    client = signed_in(staff_with(*ALWAYS))
+    page = page_of(client, ana, kind="consent")
+    assert "Agreed to" not in page
+    assert "Consent" not in page
 
 
 def test_things_of_the_same_moment_are_neither_lost_nor_repeated(ana):

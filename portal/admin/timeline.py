@@ -74,8 +74,9 @@ class TimelinePage:
         if not may_see_timeline(request.user):
             raise PermissionDenied
         patient = get_object_or_404(User, pk=pk)
-        kinds = [kind for kind, right in PERMISSIONS.items() if request.user.has_perm(right)]
-        before = request.GET.get("before", "")
+        allowed = [kind for kind, right in PERMISSIONS.items() if request.user.has_perm(right)]
+        wanted, before = request.GET.get("kind", ""), request.GET.get("before", "")
+        kinds = [kind for kind in allowed if kind == wanted] or allowed
         try:
             told = patient_notification_service.timeline(
                 patient_id=patient.pk, kinds=kinds, before=before, limit=PAGE
@@ -92,6 +93,8 @@ class TimelinePage:
             "shown": _shown(told.entries, patient=patient),
             "may_see_plans": request.user.has_perm(PLANS) and not before,
             "is_first": not before,
+            "allowed": allowed,
+            "only": kinds[0] if len(kinds) == 1 else "",
         }
         return TemplateResponse(request, "admin/portal/user/timeline.html", context)
 
