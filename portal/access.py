@@ -44,9 +44,22 @@ def _in_force() -> QuerySet[Guardianship]:
     return Guardianship.objects.filter(is_open, started_at__lte=now)
 
 
+def public_name() -> str:
+    """Return what strangers may read as the practice's name, such as on a lock screen (L0)."""
+    return _public_name(_practice())
+
+
+def _practice() -> Practice:
+    return Practice.objects.first() or Practice(name="", zone="UTC")
+
+
+def _public_name(practice: Practice) -> str:
+    return practice.public_name or practice.name
+
+
 def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
     """Return zone, language and practice names by patient id, in two queries."""
-    practice = Practice.objects.first() or Practice(name="", zone="UTC")
+    practice = _practice()
     patients = User.objects.filter(pk__in=set(patient_ids)).select_related("home_location")
     return {patient.pk: _profile(patient=patient, practice=practice) for patient in patients}
 
@@ -57,7 +70,7 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
         zone=patient.zone or (location.zone if location else practice.zone),
         language=patient.language,
         practice_name=practice.name,
-        public_name=practice.public_name or practice.name,
+        public_name=_public_name(practice),
         phone=(location.phone if location else "") or practice.phone,
         postal_address=practice.postal_address,
         l0_only=practice.l0_only,

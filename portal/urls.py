@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe
+from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
@@ -43,7 +43,7 @@ patient_pages = [
 urlpatterns = [
     path("accounts/login/", sign_in, name="login"),
     path("accounts/logout/", devices.SignOut.as_view(), name="logout"),
-    path("sw.js", devices.service_worker, name="service-worker"),
+    path("sw.js", worker.service_worker, name="service-worker"),
     path("look/", settings.look, name="look"),
     path("m", centre.short_link, name="short-link"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),

@@ -1,4 +1,4 @@
-"""Web push (RFC 8030, 8291, 8292): one encrypted, neutral sentence to one browser.
+"""Web push (RFC 8030, 8291, 8292): a sign to one browser that there is a message, no words.
 
 The endpoint is somebody else's word, so it is judged again here, its name is resolved once, every
 address must be public, and the connection goes to the address that was judged. No answer's body
@@ -33,7 +33,6 @@ TIMEOUT = (5, 10)  # seconds to connect, and between two bytes of an answer
 LONGEST_TTL = 28 * 24 * 60 * 60  # seconds; FCM takes no more
 USUAL_TTL = 7 * 24 * 60 * 60  # for what never expires: a week with the device switched off
 LONGEST_WAIT = timedelta(days=1)
-LARGEST = 3993  # bytes of plaintext: 4096 less header, tag and delimiter (RFC 8291 section 4)
 # RFC 8030 section 5.3: "low" waits for Wi-Fi or power, "high" is for what cannot wait.
 URGENCY = {
     PatientNotificationPriority.LOW: "low",
@@ -57,10 +56,13 @@ class WebPush:
         self.channel = channel
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
-        """Hand a push over. Raises ChannelError when refused, AnswerLost when nobody can tell."""
+        """Hand a push over. Raises ChannelError when refused, AnswerLost when nobody can tell.
+
+        `content` is what the device will show; it does not travel.
+        """
         device, host = _judged(envelope.to)
         key = _our_key()
-        data = _payload(envelope, content)
+        data = _payload(envelope)
         with _session(host) as session, _in_our_words(envelope):
             webpush(
                 subscription_info=device,
@@ -96,14 +98,10 @@ def _our_key() -> Vapid:
         raise ChannelError(code="no_vapid_key", kind=ErrorKind.CONFIGURATION) from None
 
 
-def _payload(envelope: Envelope, content: Mapping[str, str]) -> str:
-    """Return what the service worker shows: the neutral sentence, and a page of ours to open."""
-    words = {"title": envelope.sender, "body": content["push.txt"]}
-    text = json.dumps({**words, "tag": str(envelope.delivery_id), "url": "/m"})
-    if len(text.encode()) > LARGEST:
-        logger.error("push %s is too large to be sent", envelope.delivery_id)
-        raise ChannelError(code=str(TOO_LARGE), kind=ErrorKind.PERMANENT)
-    return text
+def _payload(envelope: Envelope) -> str:
+    """Return ids and codes only: the words are in the service worker, which knows each language."""
+    said = {"v": 1, "id": str(envelope.delivery_id), "code": "new", "lang": envelope.language}
+    return json.dumps(said)
 
 
 def _headers(envelope: Envelope) -> dict[str, str]:

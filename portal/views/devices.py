@@ -12,12 +12,11 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.views import LogoutView
-from django.contrib.staticfiles import finders
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from notifications import audit, contacts
 from notifications.contacts import devices
@@ -142,17 +141,6 @@ class SignOut(LogoutView):
                 actor=audit.actor_of(request.user),
             )
         return super().post(request, *args, **kwargs)
-
-
-@require_GET
-def service_worker(request: HttpRequest) -> HttpResponse:
-    """Return the worker from the root, so that it may speak for the whole site."""
-    path = finders.find("portal/sw.js")
-    with open(path, "rb") as script:
-        response = HttpResponse(script.read(), content_type="text/javascript; charset=utf-8")
-    response.headers["Service-Worker-Allowed"] = "/"
-    response.headers["Cache-Control"] = "no-cache"
-    return response
 
 
 def label_of(agent: str) -> str:

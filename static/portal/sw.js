@@ -1,32 +1,37 @@
-/* Shows a push, and opens our page when it is pressed. What comes says only that there is a
-   message; should it be unreadable, the same is said from here. Nothing is kept in caches. */
+/* Shows that there is a message, and opens our page when that is pressed. A push brings no words:
+   they are in WORDS, which the server writes above. Nothing is kept in caches. */
 "use strict";
 
-const NEUTRAL = { title: "DentaMind", body: "You have a new message. Sign in to read it.", tag: "dm", url: "/m" };
 const DEVICES = "/notifications/settings/devices/";
 const CENTRE = "/notifications/";
+const DOOR = "/m";
+const TAG = "dm"; // one note for all: what comes while it is there is counted in it
 
 function read(data) {
-  try { return { ...NEUTRAL, ...data.json() }; } catch { return NEUTRAL; }
+  try { return data.json() ?? {}; } catch { return {}; }
 }
 
-self.addEventListener("push", (event) => {
-  const { title, body, tag, url } = read(event.data);
-  const icon = "/favicon.ico";
-  event.waitUntil(self.registration.showNotification(title || NEUTRAL.title, { body, tag, icon, data: { url } }));
-});
+async function show({ id, lang }) {
+  const [before] = await self.registration.getNotifications({ tag: TAG });
+  const ids = [...new Set([...(before?.data?.ids ?? []), id ?? "?"])]; // a repeat counts once
+  const words = WORDS[lang] ?? WORDS.en;
+  const body = ids.length > 1 ? words.many.replace("{count}", ids.length) : words.one;
+  const isNew = ids.length > (before?.data?.ids.length ?? 0);
+  const look = { body, tag: TAG, renotify: isNew, lang: lang ?? "en", icon: "/favicon.ico", data: { ids } };
+  return self.registration.showNotification(words.title || location.host, look);
+}
+
+self.addEventListener("push", (event) => event.waitUntil(show(read(event.data))));
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  event.waitUntil(open(event.notification.data?.url));
+  event.waitUntil(open());
 });
 
-async function open(path) { // a page of ours, whatever was asked for; one that is open comes forward
-  const url = new URL(path || NEUTRAL.url, location.origin);
-  const ours = url.origin === location.origin ? url : new URL(NEUTRAL.url, location.origin);
+async function open() { // the centre that is open comes forward
   const windows = await clients.matchAll({ type: "window", includeUncontrolled: true });
   const centre = windows.find((each) => new URL(each.url).pathname === CENTRE);
-  return centre ? centre.focus() : clients.openWindow(ours.href);
+  return centre ? centre.focus() : clients.openWindow(new URL(DOOR, location.origin).href);
 }
 
 /* Browsers change a subscription by themselves now and then: the new one takes the old one's
