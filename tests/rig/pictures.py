@@ -71,7 +71,11 @@ ALL = (
         name="timeline",
         path=f"/admin/portal/user/?q={ANA}",
         who=DESK,
-        press=("#result_list tbody th a", "a:has-text('Timeline')"),
+        press=(
+            "#result_list tbody th a",
+            "a:has-text('Timeline')",
+            ".kinds a[href*='kind=message']",
+        ),
     ),
 )
 
