@@ -49,8 +49,10 @@ def test_one_command_opens_a_clinic_with_a_past(settings, capsys, rf, outbox):
         assert f"{email}@example.com" in said
         assert may_sign_in(rf, f"{email}@example.com", made_up)
     desk = person("desk@example.com")
-    assert desk.has_perm("portal.view_appointment")
-    assert not desk.has_perm("portal.change_appointment")
+    for right in ("portal.change_appointment", "notifications.change_inboundtext"):
+        assert desk.has_perm(right), right
+    for right in ("portal.change_user", "portal.change_location", "notifications.view_auditevent"):
+        assert not desk.has_perm(right), right
 
     before = (User.objects.count(), Appointment.objects.count(), len(outbox()))
     settings.DEMO_PASSWORD = "chosen-by-hand-2026"

@@ -9,22 +9,23 @@ from django.contrib.auth.models import Group, Permission
 from portal.management.demo import SOURCE
 from portal.models import ExternalId, User
 
-DESK_MAY_VIEW = (
-    "portal.appointment",
-    "portal.guardianship",
-    "portal.location",
-    "portal.practice",
-    "portal.provider",
-    "portal.recallschedule",
-    "portal.reminderrule",
-    "portal.user",
-    "notifications.consent",
-    "notifications.contactpoint",
-    "notifications.delivery",
-    "notifications.patientnotification",
-    "notifications.patientnotificationpreference",
-    "notifications.schedulednotification",
-)
+DESK_MAY = {
+    "portal.appointment": ("view", "add", "change"),
+    "portal.guardianship": ("view",),
+    "portal.location": ("view",),
+    "portal.practice": ("view",),
+    "portal.provider": ("view",),
+    "portal.recallschedule": ("view",),
+    "portal.reminderrule": ("view",),
+    "portal.user": ("view",),
+    "notifications.consent": ("view",),
+    "notifications.contactpoint": ("view", "add", "change"),
+    "notifications.delivery": ("view",),
+    "notifications.inboundtext": ("view", "change"),
+    "notifications.patientnotification": ("view",),
+    "notifications.patientnotificationpreference": ("view",),
+    "notifications.schedulednotification": ("view",),
+}
 STAFF = {"desk@example.com": "Dana Frost", "admin@example.com": "Alex Winter"}
 # Easy to read aloud and to type: no letter or digit that looks like another.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -33,7 +34,7 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 def hire() -> None:
     """Create the front desk's group and account, and the administrator's. Again: no change."""
     desk = Group.objects.get_or_create(name="Front desk")[0]
-    desk.permissions.set(_may_view())
+    desk.permissions.set(_rights_of_the_desk())
     for email, name in STAFF.items():
         first, last = name.split(" ", 1)
         names = {"email": email, "first_name": first, "last_name": last, "is_staff": True}
@@ -51,11 +52,12 @@ def hire() -> None:
         )
 
 
-def _may_view() -> list[Permission]:
-    wanted = [name.split(".") for name in DESK_MAY_VIEW]
+def _rights_of_the_desk() -> list[Permission]:
+    """Return what the front desk may do: the book, addresses and consent, texts; no bodies."""
     return [
-        Permission.objects.get(content_type__app_label=app, codename=f"view_{model}")
-        for app, model in wanted
+        Permission.objects.get(content_type__app_label=app, codename=f"{action}_{model}")
+        for (app, model), actions in ((name.split("."), may) for name, may in DESK_MAY.items())
+        for action in actions
     ]
 
 
