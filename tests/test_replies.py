@@ -12,6 +12,7 @@ from notifications.enums import (
     DeliveryStatus,
     ReplyMeaning,
 )
+from notifications.incoming import replies
 from notifications.models import (
     AuditEvent,
     CarrierEvent,
@@ -421,6 +422,56 @@ def test_a_text_that_could_not_be_acted_on_is_kept_and_the_clock_comes_back_to_i
     assert status(visit) == Appointment.Status.CONFIRMED
     assert not is_open()
     assert the_text().answer is None  # too late to say so
+
+
+@pytest.fixture
+def out_of_order(monkeypatch):
+    """Nothing written to us is acted on, as when the database is away, until told to work."""
+    whole = dict(replies.ACTS)
+
+    def breaks(_heard):
+        raise OperationalError("locked out")
+
+    for meaning in whole:
+        monkeypatch.setitem(replies.ACTS, meaning, breaks)
+    return lambda: replies.ACTS.update(whole)
+
+
+@pytest.mark.req("M-06")
+def test_a_start_that_comes_up_late_does_not_undo_the_stop_that_followed_it(
+    ana, carrier, note, out_of_order
+):
+    phone_of(ana)
+    assert text("START") == ""
+    out_of_order()
+    with clock.at(NOON + timedelta(seconds=20)):
+        text("STOP")
+    with clock.at(NOON + timedelta(minutes=1)):
+        assert incoming.sweep() == 1
+        send(ana)
+        run()
+    assert contacts.find(kind="phone", value=ANAS_NUMBER).get().status == ContactStatus.OPTED_OUT
+    assert carrier.texts() == []
+
+
+@pytest.mark.req("M-06")
+def test_a_stop_that_comes_up_late_does_not_undo_the_start_that_followed_it(ana, out_of_order):
+    phone_of(ana)
+    assert text("STOP") == ""
+    out_of_order()
+    with clock.at(NOON + timedelta(seconds=20)):
+        text("START")
+    assert incoming.sweep() == 1
+    assert contacts.find(kind="phone", value=ANAS_NUMBER).get().status == ContactStatus.ACTIVE
+
+
+@pytest.mark.req("M-08")
+def test_help_that_comes_too_late_to_be_answered_waits_for_a_person(ana, out_of_order):
+    phone_of(ana)
+    assert text("HELP") == ""
+    out_of_order()
+    assert incoming.sweep() == 1
+    assert is_open() and the_text().answer is None
 
 
 def test_any_type_that_asks_is_answered_and_thanked_in_its_own_words_or_the_neutral_ones(ana, note):

@@ -16,7 +16,7 @@ from notifications.contacts.addresses import (
     set_status,
 )
 from notifications.contacts.agreeing import answer, purposes_for
-from notifications.contacts.opt_out import addresses_at, index_of, opt_in, opt_out
+from notifications.contacts.opt_out import addresses_at, hold, index_of, opt_in, opt_out
 from notifications.contacts.verification import mark_verified, send_code, verify
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "answer",
     "find",
     "has_stopped",
+    "hold",
     "index_of",
     "mark_verified",
     "masked",

@@ -23,7 +23,7 @@ def opt_out(*, number: str, actor: str) -> list[ContactPoint]:
     waited for; none that begins after this commits sends a text.
     """
     changed = []
-    for contact in _held(number):
+    for contact in hold(number=number):
         _withdraw(contact, actor=actor)
         if contact.status != ContactStatus.OPTED_OUT:
             status = ContactStatus.OPTED_OUT
@@ -37,7 +37,7 @@ def opt_in(*, number: str, actor: str) -> list[ContactPoint]:
 
     Returns the addresses this changed. What a patient withdrew by other means stays withdrawn.
     """
-    stopped = [row for row in _held(number) if row.status == ContactStatus.OPTED_OUT]
+    stopped = [row for row in hold(number=number) if row.status == ContactStatus.OPTED_OUT]
     for contact in stopped:
         set_status(contact=contact, status=ContactStatus.ACTIVE, reason=STARTED, actor=actor)
         _give_back(contact, actor=actor)
@@ -50,6 +50,11 @@ def addresses_at(*, number: str) -> QuerySet[ContactPoint]:
     return at_it.exclude(status__in=GONE).order_by("id")
 
 
+def hold(*, number: str) -> list[ContactPoint]:
+    """Lock and return the addresses with a number. All who lock several take the oldest first."""
+    return list(addresses_at(number=number).select_for_update(no_key=True))
+
+
 def index_of(number: str) -> str:
     """Return under which index a number is found. A sender that is no number has one as well."""
     try:
@@ -57,11 +62,6 @@ def index_of(number: str) -> str:
     except Refused:
         number = number.strip()
     return blind_index(kind=ContactKind.PHONE, value=number)
-
-
-def _held(number: str) -> list[ContactPoint]:
-    """Lock the addresses with a number. All who lock several take the oldest first."""
-    return list(addresses_at(number=number).select_for_update(no_key=True))
 
 
 def _withdraw(contact: ContactPoint, *, actor: str) -> None:

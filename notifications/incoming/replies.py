@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, transaction
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from notifications import audit, clock, consent, contacts
@@ -42,6 +43,7 @@ class Heard:
     text: InboundText
     addresses: list[ContactPoint]  # in use, with this number
     actor: str
+    is_late: bool  # too late to answer it
 
     @property
     def channel(self) -> str:
@@ -86,7 +88,7 @@ def take_reply(*, channel: str, reply: Reply) -> str:
         _write_down(event)
         try:
             with transaction.atomic():
-                return _settle(event, may_answer=not reply.is_answered)
+                return _settle(event, is_answered=reply.is_answered)
         except Exception as fault:  # the text is kept, open for a person, and tried again
             logger.error("text %s is not settled: %s", event.pk, type(fault).__name__)
             return ""
@@ -95,7 +97,7 @@ def take_reply(*, channel: str, reply: Reply) -> str:
 @transaction.atomic
 def settle_reply(event: CarrierEvent) -> None:
     """Act on a text that was kept and never dealt with. It is too late to answer it."""
-    _settle(event, may_answer=False)
+    _settle(event, is_late=True)
 
 
 @transaction.atomic
@@ -128,12 +130,12 @@ def _write_down(event: CarrierEvent) -> InboundText:
     return text
 
 
-def _settle(event: CarrierEvent, *, may_answer: bool) -> str:
+def _settle(event: CarrierEvent, *, is_answered: bool = False, is_late: bool = False) -> str:
     text, actor = _write_down(event), f"system:reply:{event.pk}"
     _audit(text, AuditAction.REPLY, actor=actor, meaning=text.meaning)
-    heard = Heard(text=text, addresses=addresses_of(text), actor=actor)
+    heard = Heard(text=text, addresses=addresses_of(text), actor=actor, is_late=is_late)
     outcome = ACTS.get(text.meaning, _leave)(heard)
-    answer = outcome.answer if may_answer else ""
+    answer = "" if is_answered or is_late else outcome.answer
     if answer:
         text.answer = answer
         text.save(update_fields=["answer"])
@@ -148,9 +150,11 @@ def _settle(event: CarrierEvent, *, may_answer: bool) -> str:
 
 def _stop(heard: Heard) -> Outcome:
     """End every text to the number, confirmed once. Who may have meant the visit is called."""
-    contacts.opt_out(number=heard.number, actor=heard.actor)  # waits for a STOP under way
     is_about_a_visit = may_mean_the_visit(heard.text.text)
     is_handled = bool(heard.addresses) and not is_about_a_visit
+    if _is_taken_back(heard):
+        return Outcome(is_handled=is_handled)
+    contacts.opt_out(number=heard.number, actor=heard.actor)
     if _has_said_so_before(heard.text):
         return Outcome(is_handled=is_handled)
     answer = heard.say("stopped_but_visit" if is_about_a_visit else "stopped")
@@ -159,6 +163,8 @@ def _stop(heard: Heard) -> Outcome:
 
 def _start(heard: Heard) -> Outcome:
     """Take a STOP back. Where nobody had agreed before, a person asks first."""
+    if _is_taken_back(heard):
+        return Outcome(is_handled=True)
     contacts.opt_in(number=heard.number, actor=heard.actor)
     addresses = addresses_of(heard.text)
     if not any(row.verified_at and consent.is_granted(contact=row) for row in addresses):
@@ -169,7 +175,8 @@ def _start(heard: Heard) -> Outcome:
 
 def _help(heard: Heard) -> Outcome:
     """Say who we are and how to reach us, also to whoever said STOP (M-08)."""
-    return Outcome(answer=heard.say("help"), is_handled=bool(heard.addresses))
+    is_handled = bool(heard.addresses) and not heard.is_late
+    return Outcome(answer=heard.say("help"), is_handled=is_handled)
 
 
 def _call(heard: Heard) -> Outcome:
@@ -222,12 +229,27 @@ def _is_answered(notification, *, actor: str) -> bool:
 # -- the row ------------------------------------------------------------------------------------
 
 
+def _is_taken_back(heard: Heard) -> bool:
+    """Return whether the number has said the opposite since, as when this text comes up late.
+
+    The addresses are held first: whoever is acting on the other word is waited for.
+    """
+    contacts.hold(number=heard.number)
+    last = _stops_and_starts(heard.text).values_list("meaning", flat=True).first()
+    return last != heard.text.meaning
+
+
 def _has_said_so_before(text: InboundText) -> bool:
-    """Return whether the last STOP or START of the number before this one was the same word."""
+    """Return whether the last other STOP or START of the number was the same word."""
+    others = _stops_and_starts(text).exclude(pk=text.pk)
+    return others.values_list("meaning", flat=True).first() == text.meaning
+
+
+def _stops_and_starts(text: InboundText) -> QuerySet[InboundText]:
+    """Return each STOP and START of the number a text came from, the newest first."""
     words = [ReplyMeaning.STOP, ReplyMeaning.START]
     said = InboundText.objects.filter(number_index=text.number_index, meaning__in=words)
-    earlier = said.exclude(pk=text.pk).order_by("-received_at", "-pk")
-    return earlier.values_list("meaning", flat=True).first() == text.meaning
+    return said.order_by("-received_at", "-pk")
 
 
 def _verified(addresses: list[ContactPoint]) -> list[ContactPoint]:
