@@ -258,6 +258,7 @@ class Reply:
     sender: str  # E.164
     text: str
     is_answered: bool = False
+    is_stop: bool = False  # the carrier took it for an opt-out, whatever its words
     raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 

@@ -92,6 +92,15 @@ def test_a_strangers_call_is_answered_as_silently_as_a_patients_question(ana):
     assert heard(stranger) == heard(writes("Is Ben there?", sid="SM3")) == SILENCE
 
 
+@pytest.mark.req("M-04")
+def test_a_word_the_practice_taught_the_carrier_to_take_for_a_stop_is_one_here_too(ana):
+    number = phone_of(ana)
+    assert heard(writes("Adiós", OptOutType="STOP")) == SILENCE
+    number.refresh_from_db()
+    assert number.status == ContactStatus.OPTED_OUT
+    assert InboundText.objects.get().handled_at is not None
+
+
 def test_what_the_carrier_has_answered_already_is_done_and_not_answered_again(ana):
     number = phone_of(ana)
     assert heard(writes("Stop", OptOutType="STOP")) == SILENCE

@@ -78,7 +78,12 @@ def take_reply(*, channel: str, reply: Reply) -> str:
 
     A repeat does nothing and is not answered, nor is what the carrier has answered already.
     """
-    content = {"sender": reply.sender, "text": reply.text, "raw": dict(reply.raw)}
+    content = {
+        "sender": reply.sender,
+        "text": reply.text,
+        "is_stop": reply.is_stop,
+        "raw": dict(reply.raw),
+    }
     with transaction.atomic():
         event = keep(
             channel=channel, kind=CarrierEventKind.REPLY, key=reply.event_key, content=content
@@ -123,7 +128,7 @@ def _write_down(event: CarrierEvent) -> InboundText:
             "number": said["sender"],
             "number_index": contacts.index_of(said["sender"]),
             "text": said["text"],
-            "meaning": meaning_of(said["text"]),
+            "meaning": ReplyMeaning.STOP if said.get("is_stop") else meaning_of(said["text"]),
             "received_at": event.received_at,
         },
     )

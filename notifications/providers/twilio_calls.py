@@ -94,6 +94,7 @@ def replies_in(*, request: HttpRequest, token: str, answers_stop: bool = False) 
             sender=told["From"],
             text=text,
             is_answered=is_answered,
+            is_stop=told.get("OptOutType") == "STOP",
             raw=told.dict(),
         )
     ]
