@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -45,6 +45,8 @@ def carriers_only(view: View) -> View:
             audit.record_denied(actor=ACTOR, route=f"webhooks/{channel}")
             logger.warning("a call for %s was not signed by its carrier", channel)
             return HttpResponse(status=403)
+        except (BadRequest, SuspiciousOperation):  # too many fields, or no UTF-8
+            return HttpResponse(status=400)
 
     return csrf_exempt(never_cache(require_POST(guarded)))
 

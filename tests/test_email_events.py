@@ -217,9 +217,7 @@ def test_where_no_secret_is_set_nobody_is_believed_either(mail, service, setting
         lambda body: body.replace("1795536000", "1795536001"),
         lambda body: body.replace('"signature": "', '"signature": "0'),
         lambda body: json.dumps({"event-data": json.loads(body)["event-data"]}),
-        lambda body: "[]",
-        lambda body: "not json",
-        lambda body: "",
+        *(lambda body, said=said: said for said in ("", "[]", "not json", "[" * 100_000)),
     ],
 )
 def test_a_mailgun_event_that_is_not_signed_is_refused(mail, service, forged):

@@ -191,6 +191,22 @@ def test_more_than_a_megabyte_is_not_read(path):
     assert not AuditEvent.objects.filter(action=AuditAction.DENIED).exists()
 
 
+FORMS_NOBODY_CAN_READ = {
+    "in another alphabet": (f"{FORM}; charset=utf-16", b"a=1"),
+    "of five thousand fields": (FORM, b"a=1&" * 5000),
+}
+
+
+@pytest.mark.req("S-13")
+@pytest.mark.parametrize("how", FORMS_NOBODY_CAN_READ)
+@pytest.mark.parametrize("path", ["email/", "sms/", "sms/replies/"])
+def test_a_form_nobody_can_read_is_refused_without_a_word(path, how):
+    kind, body = FORMS_NOBODY_CAN_READ[how]
+    signed = {"X-Twilio-Signature": "AAAA"}
+    answer = Client().post(f"/webhooks/{path}", body, content_type=kind, headers=signed)
+    assert (answer.status_code, answer.content) == (400, b"")
+
+
 @pytest.mark.parametrize("path", ["fax/", "in_app/", "push/", "push/replies/", "email/replies/"])
 def test_a_channel_nobody_calls_for_is_not_there(path):
     answer = Client().post(f"/webhooks/{path}", "{}", content_type="application/json")

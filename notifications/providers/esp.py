@@ -56,7 +56,10 @@ STATUSES: dict[str, DeliveryStatus] = {
 }
 # Nobody may watch whether patients read: these are told to whoever runs the site, and dropped.
 WATCHING = frozenset({EventType.OPENED, EventType.CLICKED})
-NOT_READ = (AnymailError, ImproperlyConfigured, LookupError, ValueError, TypeError, AttributeError)
+NOT_READ = (
+    *(AnymailError, ImproperlyConfigured, LookupError, ValueError, TypeError, AttributeError),
+    *(RecursionError, OverflowError),  # JSON of a thousand brackets; a time no clock knows
+)
 SERVER_SAID = re.compile(r"\s*(?:smtp;)?\s*([45]\d\d\b)?[ -]*([45]\.\d{1,3}\.\d{1,3}\b)?")
 
 
