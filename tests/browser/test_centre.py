@@ -174,6 +174,8 @@ def test_badge_says_99_plus_and_its_name_the_true_number(visitor, desk, ana):
     desk.tell(patient_id=ana.id, texts=["More"] * 99)
 
     expect(page.locator("#bell .badge")).to_have_text("99+")
+    shape = page.locator("#bell .badge").bounding_box()
+    assert shape["height"] < shape["width"]  # on one line
     expect(page.get_by_role("link", name="Notifications, 100 unread")).to_be_visible()
 
 
