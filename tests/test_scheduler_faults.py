@@ -1,17 +1,18 @@
 """One plan that cannot become a message never keeps the others from going."""
 
 import io
+import itertools
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 
 from notifications import clock, crypto
-from notifications.enums import PlanStatus, Reason
+from notifications.enums import DeliveryStatus, PlanStatus, Reason
 from notifications.models import PatientNotification, ScheduledNotification
 from notifications.scheduler import notification_scheduler_service as scheduler
 from portal.models import User
-from tests.engine import NotePayload, run
+from tests.engine import NotePayload, phone_of, run, send, status_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
 
@@ -65,6 +66,19 @@ def test_a_plan_for_a_patient_with_an_impossible_zone_keeps_nobody_waiting(ana, 
 def test_a_plan_that_leads_to_a_foreign_page_keeps_nobody_waiting(ana, ben):
     bad, good = plan(ana, "1", NotePayload(link="//evil.example")), plan(ben, "2")
     both_plans_are_settled(bad, good, ben)
+
+
+def test_a_run_whose_time_went_on_receipts_leaves_the_sending_to_the_next(ben, monkeypatch):
+    """The queue ends a task after a minute: a text that is under way then is never known of."""
+    phone_of(ben)
+    made = send(ben)
+    minutes = itertools.count(step=60)
+    with monkeypatch.context() as slow:
+        slow.setattr("notifications.scheduler.monotonic", lambda: next(minutes))
+        run()
+    assert status_of(made, "sms")[0] == DeliveryStatus.PLANNED
+    run()
+    assert status_of(made, "sms")[0] == DeliveryStatus.ACCEPTED
 
 
 def test_one_command_makes_all_that_is_due_however_much_it_is(ben, monkeypatch):

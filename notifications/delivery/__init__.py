@@ -22,6 +22,7 @@ from notifications.delivery.statuses import Report, oldest_due
 from notifications.delivery.words import written
 
 __all__ = [
+    "WORK_SECONDS",
     "Report",
     "cancel_open",
     "oldest_due",
