@@ -1,6 +1,7 @@
 """Receipts, answers and changes of address at the same moment: one state, and nobody locked out."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,7 @@ from notifications.models import CarrierEvent, ContactPoint, Delivery, DeliveryA
 from notifications.types import ChannelError, Receipt, SendResult
 from tests.clinic import DESK
 from tests.crowd import only_texts, patients_with_phones, side_by_side
-from tests.engine import run, send
+from tests.engine import delivery_of, email_of, run, send
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -89,3 +90,16 @@ def test_answers_receipts_and_the_desk_at_once_leave_nothing_half_done(location)
     assert not DeliveryAttempt.objects.filter(result=AttemptResult.STARTED).exists()
     statuses = set(ContactPoint.objects.values_list("status", flat=True))
     assert statuses <= {ContactStatus.ACTIVE, ContactStatus.NEEDS_UPDATE}
+
+
+def test_two_who_share_an_address_may_complain_at_the_same_moment(ana, ben):
+    def complaint(patient):
+        email_of(patient, "home@example.com")
+        row = delivery_of(send(patient), "email")
+        said = {"code": "complained", "contact": ContactEffect.COMPLAINED}
+        heard = replace(receipt(row, DeliveryStatus.FAILED, **said), status=None, provider_id="")
+        return lambda: incoming.take_receipts(channel="email", receipts=[heard])
+
+    for _each in range(8):
+        side_by_side(complaint(ana), complaint(ben))
+    assert not CarrierEvent.objects.filter(settled_at=None).exists()

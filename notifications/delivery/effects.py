@@ -29,11 +29,19 @@ EFFECTS: dict[ContactEffect, tuple[ContactStatus, Reason]] = {
 
 
 def hold(*, contact_id: UUID | None, effect: ContactEffect) -> ContactPoint | None:
-    """Lock the address an effect is for; None where there is none, or it is no longer in use."""
+    """Lock the address an effect is for; None where there is none, or it is no longer in use.
+
+    For a complaint the rows of all who share the address are held as well, oldest first.
+    """
     if contact_id is None or effect == ContactEffect.NONE:
         return None
-    used = ContactPoint.objects.filter(pk=contact_id, status__in=IN_USE)
-    return used.select_for_update(no_key=True).first()
+    meant = ContactPoint.objects.filter(pk=contact_id)
+    if effect == ContactEffect.COMPLAINED:
+        meant = ContactPoint.objects.filter(
+            kind__in=meant.values("kind"), value_index__in=meant.values("value_index")
+        )
+    used = meant.filter(status__in=IN_USE).select_for_update(no_key=True).order_by("id")
+    return next((row for row in used if row.pk == contact_id), None)
 
 
 def apply(
