@@ -303,7 +303,8 @@ def test_ana_cannot_take_over_bens_registration_by_naming_it(ana, ana_client, be
 
 
 @pytest.mark.parametrize(
-    "body", ["{", "[]", "7", "null", "{}", '{"endpoint": 7}', '{"endpoint": "x", "keys": []}']
+    "body",
+    ["{", "[]", "7", "null", "{}", '{"endpoint": 7}', '{"endpoint": "x", "keys": []}', "[" * 9999],
 )
 def test_what_is_no_subscription_is_refused(ana, ana_client, body):
     answer = ana_client.post(DEVICES, body, content_type="application/json")
@@ -367,3 +368,22 @@ def test_twelve_devices_that_register_at_once_are_ten_in_the_end(ana):
         add(ana, f"{HERE}/{number}")
     side_by_side(*[lambda n=number: add(ana, f"{HERE}/new-{n}").pk for number in range(3)])
     assert len(labels(ana)) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_that_moves_and_the_desk_at_an_address_never_lock_each_other_out(ana):
+    email = email_of(ana)
+    add(ana, f"{HERE}/0")
+
+    def moves():
+        for number in range(12):
+            end = {"old": f"{HERE}/{number}", "endpoint": f"{HERE}/{number + 1}"}
+            devices.replace_device(**end, **browser_keys(), patient_ids=[ana.pk], actor=DESK)
+
+    def verifies():
+        for _each in range(24):
+            contacts.mark_verified(contact_id=email.pk, actor=DESK)
+
+    side_by_side(moves, verifies)
+    (device,) = devices.devices_of(patient_id=ana.pk)
+    assert device.value["address"] == f"{HERE}/12"

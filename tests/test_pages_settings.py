@@ -279,6 +279,14 @@ def test_one_try_left_is_one_time(ana_client, ana, outbox):
     assert "You can try 1 more time." in text_of(wrong)
 
 
+def test_pressing_verify_without_a_code_costs_no_try(ana_client, ana, outbox):
+    answer = ana_client.post(f"{SETTINGS}contacts/add/email/", {"value": "ana@new.example"})
+    empty = ana_client.post(f"{answer['Location']}verify/", {"code": " "})
+    assert (empty.status_code, "not the code" in text_of(empty)) == (422, False)
+    wrong = ana_client.post(f"{answer['Location']}verify/", {"code": "000000"})
+    assert "You can try 4 more times." in text_of(wrong)
+
+
 def test_an_address_can_be_removed(ana_client, ana_email):
     answer = ana_client.post(f"{SETTINGS}contacts/{ana_email.pk}/remove/")
     assert answer["Location"] == SETTINGS

@@ -153,6 +153,8 @@ def send_code(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 def verify(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     """Take the code somebody typed."""
     form = CodeForm(request.POST)
+    if not form.is_valid():  # nothing typed is no try
+        return _draw(request, contact_id, form, status=422)
     who = {"patient_id": request.patient.pk, "contact_id": contact_id}
     try:
         contacts.verify(

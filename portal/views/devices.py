@@ -90,7 +90,7 @@ def _answer_worker(request: HttpRequest) -> JsonResponse:
     except Refused as refused:
         answer = {"field": refused.field, "detail": refused.message}
         return JsonResponse(answer, status=400)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return JsonResponse({"field": "", "detail": _("This is no subscription.")}, status=400)
     return JsonResponse({"registered": moved}, status=201)
 
