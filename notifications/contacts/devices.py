@@ -59,27 +59,27 @@ def add_device(
     given = {"address": endpoint, "p256dh": p256dh, "auth": auth}
     value = Push().accept_address(given)
     index = blind_index(kind=ContactKind.PUSH, value=endpoint)
-    here, mine = _held(patient_id=patient_id, index=index)
+    known = _held(patient_ids={patient_id}, index=index)
+    here = [each for each in known if each.value_index == index]
+    mine = [each for each in known if each.patient_id == patient_id]
     _end_others(here, allowed={patient_id, *may_stay}, actor=actor)
-    known = next((each for each in here if each.patient_id == patient_id), None)
-    if known is not None:
-        return _refreshed(known, value=value, label=label, actor=actor)
+    same = next((each for each in mine if each.value_index == index), None)
+    if same is not None:
+        return _refreshed(same, value=value, label=label, actor=actor)
     _make_room(mine, actor=actor)
     return _added(patient_id=patient_id, value=value, index=index, label=label, actor=actor)
 
 
-def _held(*, patient_id: UUID, index: str) -> tuple[list[ContactPoint], list[ContactPoint]]:
-    """Lock and return the registrations of one browser, and all devices of a patient.
+def _held(*, patient_ids: set[UUID], index: str) -> list[ContactPoint]:
+    """Lock and return the registrations of one browser, and all devices of these patients.
 
-    All of the patient's addresses are held, oldest first, as a claim does. They are read once
+    All of the patients' addresses are held, oldest first, as a claim does. They are read once
     they are held: whoever was before us may have added one while we waited.
     """
-    wanted = Q(patient_id=patient_id) | Q(kind=ContactKind.PUSH, value_index=index)
+    wanted = Q(patient_id__in=patient_ids) | Q(kind=ContactKind.PUSH, value_index=index)
     rows = ContactPoint.objects.filter(wanted).exclude(status__in=GONE).order_by("id")
     list(rows.select_for_update(no_key=True))
-    devices = [each for each in rows.all() if each.kind == ContactKind.PUSH]
-    here = [each for each in devices if each.value_index == index]
-    return here, [each for each in devices if each.patient_id == patient_id]
+    return [each for each in rows.all() if each.kind == ContactKind.PUSH]
 
 
 def _end_others(here: Iterable[ContactPoint], *, allowed: set[UUID], actor: str) -> None:
@@ -148,6 +148,8 @@ def replace_device(
     Raises Refused as `add_device` does.
     """
     allowed = set(patient_ids)
+    Push().accept_address({"address": endpoint, "p256dh": p256dh, "auth": auth})
+    _held(patient_ids=allowed, index=blind_index(kind=ContactKind.PUSH, value=endpoint))
     moving = list(_registered(old, allowed))
     keys = {"endpoint": endpoint, "p256dh": p256dh, "auth": auth}
     for each in moving:
