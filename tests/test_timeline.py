@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from notifications import clock, preferences
+from notifications import clock, contacts, preferences
 from notifications.crypto import blind_index
 from notifications.enums import (
     AuditAction,
@@ -201,6 +201,21 @@ def test_a_text_she_sent_is_there_by_its_meaning_with_a_link(desk, ana, ben):
     assert reverse("admin:notifications_inboundtext_change", args=[mine.pk]) in html
     assert "Confirms a visit" not in html
     assert str(other.pk) not in html
+
+
+@pytest.mark.req("H-14")
+def test_what_a_numbers_next_owner_writes_is_no_part_of_her_story(desk, ana, ben):
+    number = phone_of(ana)
+    a_text_from(ANAS_NUMBER, meaning=ReplyMeaning.CALL)
+    with clock.at(NOON + MINUTE):
+        contacts.remove(patient_id=ana.pk, contact_id=number.pk, actor=DESK)
+    with clock.at(NOON + 2 * MINUTE):
+        phone_of(ben, ANAS_NUMBER)
+        a_text_from(ANAS_NUMBER, meaning=ReplyMeaning.CONFIRM, key="SM2")
+    assert "Confirms a visit" in page_of(desk, ben)
+    page = page_of(desk, ana)
+    assert "Asks for a call" in page
+    assert "Confirms a visit" not in page
 
 
 def test_addresses_consents_and_choices_are_there_with_who_made_them(desk, ana):

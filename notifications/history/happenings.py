@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -108,12 +110,15 @@ def happenings(
 def _texts(reader: Reader, addresses: Mapping[UUID, ContactPoint]) -> list[Happening]:
     """Return what was written to us from a patient's numbers: what it asks for, not what it says.
 
-    A number may be several people's, so who wrote is not known.
+    A number may be several people's, so who wrote is not known. What came from it once it was no
+    longer hers is another's.
     """
-    numbers = {
-        each.value_index: each for each in addresses.values() if each.kind == ContactKind.PHONE
-    }
-    rows = InboundText.objects.filter(number_index__in=numbers).defer("number", "text", "answer")
+    phones = [each for each in addresses.values() if each.kind == ContactKind.PHONE]
+    if not phones:
+        return []
+    numbers = {each.value_index: each for each in phones}
+    from_her = reduce(or_, (_while_in_use(each) for each in phones))
+    rows = InboundText.objects.filter(from_her).defer("number", "text", "answer")
     return [
         Happening(
             id=row.pk,
@@ -126,6 +131,11 @@ def _texts(reader: Reader, addresses: Mapping[UUID, ContactPoint]) -> list[Happe
         )
         for row in reader.page_of(rows, moment="received_at", key="event_id")
     ]
+
+
+def _while_in_use(phone: ContactPoint) -> Q:
+    wrote = Q(number_index=phone.value_index)
+    return wrote & Q(received_at__lte=phone.status_at) if phone.status in contacts.GONE else wrote
 
 
 def _consents(reader: Reader, addresses: Mapping[UUID, ContactPoint]) -> list[Happening]:
