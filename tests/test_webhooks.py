@@ -3,7 +3,7 @@
 import random
 from datetime import timedelta
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -210,6 +210,13 @@ def test_a_form_nobody_can_read_is_refused_without_a_word(path, how):
 @pytest.mark.parametrize("path", ["fax/", "in_app/", "push/", "push/replies/", "email/replies/"])
 def test_a_channel_nobody_calls_for_is_not_there(path):
     answer = Client().post(f"/webhooks/{path}", "{}", content_type="application/json")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["sms/", "sms/replies/", f"sms/{UUID(int=1)}/"])
+def test_where_texts_are_switched_off_nobody_calls_for_them(site, path):
+    site.NOTIFICATIONS_SMS_PROVIDER = ""
+    answer = Client().post(f"/webhooks/{path}", {"Body": "STOP"})
     assert answer.status_code == 404
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from notifications import providers
-from notifications.channels.base import Channel
+from notifications.channels.base import Channel, NotSupported
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
 from notifications.segments import segments, to_gsm7
 from notifications.types import Envelope, Receipt, Reply, SendResult
@@ -50,4 +50,8 @@ class Sms(Channel):
         return self._carrier().reply_response(answer=to_gsm7(answer))
 
     def _carrier(self) -> providers.TextProvider:
-        return providers.load(settings.NOTIFICATIONS_SMS_PROVIDER)(channel=self.key)
+        """Return who carries texts. Raises NotSupported where they are switched off."""
+        name = settings.NOTIFICATIONS_SMS_PROVIDER
+        if not name:
+            raise NotSupported
+        return providers.load(name)(channel=self.key)
