@@ -10,6 +10,7 @@ import pytest
 from notifications import preferences
 from notifications.enums import Category, PatientNotificationType
 from notifications.types import Refused
+from tests.clinic import DESK
 from tests.engine import email_of
 from tests.pages import text_of
 
@@ -64,6 +65,19 @@ def test_h10_the_page_names_the_type_only_where_its_name_tells_nothing(client, a
     if cls.category not in NAMED:
         assert "like the one that brought you here" in asked
         assert "like the one that brought you here" in done
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.type_key)
+@pytest.mark.req("H-10")
+def test_h10_the_way_back_on_the_page_does_not_tell_the_type_either(client, ana, cls):
+    preferences.change(
+        patient_id=ana.pk, type_key=cls.type_key, changes={"email": True}, actor=DESK
+    )
+    page = client.post(link_of(ana, cls)).content.decode()
+    (undo,) = re.findall(r'name="undo" value="([^"]+)"', page)
+    assert not re.search("|".join(PatientNotificationType.values), unpacked(undo))
+    client.post(link_of(ana, cls), {"undo": undo})
+    assert is_mailed(ana, cls)
 
 
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.type_key)

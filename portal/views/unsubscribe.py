@@ -55,17 +55,26 @@ def _change(request: HttpRequest, patient_id: UUID, type_key: str) -> dict[str, 
     optional, everything = _optional(patient_id), bool(request.POST.get("all"))
     wanted = optional if everything else [key for key in optional if key == type_key]
     _switch(patient_id, wanted, on=False)
-    undo = signing.dumps([str(patient_id), wanted], salt=UNDO_SALT) if wanted else ""
+    undo = _way_back(patient_id, wanted) if wanted else ""
     return {"done": True, "all": everything, "undo": undo}
+
+
+def _way_back(patient_id: UUID, type_keys: list[str]) -> str:
+    """Return what turns these types on again: by their links' tokens, which tell nobody a type."""
+    tokens = [
+        preferences.unsubscribe_token(patient_id=patient_id, type_key=key) for key in type_keys
+    ]
+    return signing.dumps(tokens, salt=UNDO_SALT)
 
 
 def _taken_back(undo: str, patient_id: UUID) -> list[str]:
     """Return the types an Undo names: signed, so that it turns on only what was just turned off."""
     try:
-        owner, type_keys = signing.loads(undo, salt=UNDO_SALT, max_age=timedelta(days=1))
+        tokens = signing.loads(undo, salt=UNDO_SALT, max_age=timedelta(days=1))
     except signing.BadSignature:
         raise Refused(_("It is too late to undo this here. Sign in to change it.")) from None
-    return type_keys if owner == str(patient_id) else []
+    switched = [preferences.read_token(token) for token in tokens]
+    return [type_key for owner, type_key in switched if owner == patient_id]
 
 
 def _optional(patient_id: UUID) -> list[str]:
