@@ -135,3 +135,9 @@ def test_what_no_text_can_name_is_refused_in_a_sentence(send, ana, field):
     with pytest.raises(CommandError, match="This message cannot be written"):
         send("--field", field, type_key="appointment_reminder")
     assert messages(ana) == []
+
+
+def test_a_sum_that_is_none_is_refused_by_its_field(send, ana):
+    with pytest.raises(CommandError, match="--field amount: 'abc' is not a number"):
+        send("--field", "amount=abc", type_key="payment_due")
+    assert messages(ana) == []

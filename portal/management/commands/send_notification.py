@@ -79,6 +79,8 @@ def _payload(type_key: str, given: list[str]) -> NotificationPayload:
             payload_class.load(values)
         except (TypeError, ValueError) as error:
             raise ValueError(f"--field {name}: {error}") from error
+        except ArithmeticError as error:  # what Decimal raises names no value
+            raise ValueError(f"--field {name}: {value!r} is not a number") from error
     return payload_class.load(values)
 
 
