@@ -13,6 +13,8 @@ from notifications.contacts import devices
 from notifications.enums import AuditAction, ContactStatus, DeliveryStatus, Reason
 from notifications.models import AuditEvent, ContactPoint
 from notifications.types import Refused
+from portal import services
+from portal.models import Guardianship
 from portal.views.devices import label_of
 from tests.clinic import DESK
 from tests.conftest import signed_in
@@ -368,6 +370,19 @@ def test_twelve_devices_that_register_at_once_are_ten_in_the_end(ana):
         add(ana, f"{HERE}/{number}")
     side_by_side(*[lambda n=number: add(ana, f"{HERE}/new-{n}").pk for number in range(3)])
     assert len(labels(ana)) == 10
+
+
+@pytest.mark.req("H-14")
+def test_whose_guardianship_ends_hears_no_more_of_the_child_on_their_phone(ana, ben):
+    child = child_of(ana)
+    Guardianship.objects.create(guardian=ben, patient=child)
+    for guardian, phone in ((ana, f"{HERE}/ana"), (ben, f"{HERE}/ben")):
+        turn_on(signed_in(guardian), f"/for/{child.pk}{DEVICES}", phone)
+    turn_on(signed_in(ben), DEVICES, f"{HERE}/ben")
+    tie = Guardianship.objects.get(guardian=ana, patient=child)
+    services.end_guardianship(guardianship_id=tie.pk, actor=DESK)
+    (left,) = devices.devices_of(patient_id=child.pk)
+    assert left.value["address"] == f"{HERE}/ben"
 
 
 @pytest.mark.django_db(transaction=True)
