@@ -276,7 +276,7 @@ NOTIFICATIONS_TWILIO_ANSWERS_STOP = "true"  # Twilio's own answers to STOP, STAR
 NOTIFICATIONS_VAPID_PRIVATE_KEY = ""  # manage.py vapid_keys --write
 NOTIFICATIONS_VAPID_SUBJECT = ""  # empty: mailto: and DEFAULT_FROM_EMAIL
 NOTIFICATIONS_PUSH_HOSTS = (
-    "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"  # noqa: E501
+    "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"
 )
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
