@@ -234,8 +234,8 @@ def test_the_first_page_counts_what_waits_and_leads_to_it(chief_client, ana, ben
     found = work_on(chief_client)
     assert {words: count for words, (count, _url) in found.items()} == {
         "texts that wait for an answer": 0,
-        "messages that failed in the last 7 days": 1,
-        "addresses that do not work": 1,
+        "message that failed in the last 7 days": 1,
+        "address that does not work": 1,
     }
     for count, url in found.values():
         listed = chief_client.get(url).context_data["cl"]
@@ -525,6 +525,13 @@ def test_whatever_table_a_patient_is_seen_through(chief_client, lived, ana, mode
     row = ana if model is User else model.objects.first()
     chief_client.get(page(model, "change", row.pk))
     assert [patient for _actor, patient, _type in views()] == [ana.pk]
+
+
+def test_who_may_only_look_at_a_patient_sees_nothing_of_the_password(ana):
+    clerk = signed_in(staff_with("portal.view_user"))
+    page = clerk.get(f"/admin/portal/user/{ana.pk}/change/").content.decode()
+    assert "Example" in page
+    assert "algorithm" not in page and "password" not in page.lower().replace("password_change", "")
 
 
 def test_a_refused_page_is_not_a_view(ana):

@@ -19,7 +19,7 @@ NO_ROW = {"DEMO_PASSWORD"}  # told of where the demo is
 
 def engine_settings():
     """The engine's settings with their defaults, as settings.py writes them."""
-    return dict(re.findall(r'^(NOTIFICATIONS_\w+) = "(.*?)"', SOURCE, re.MULTILINE))
+    return dict(re.findall(r'^(NOTIFICATIONS_\w+) = (?:\(\s*)?"(.*?)"', SOURCE, re.MULTILINE))
 
 
 def read_settings():

@@ -344,11 +344,11 @@ def test_no_answers_body_is_read(server):
 @pytest.mark.req("S-10")
 @pytest.mark.req("R-05")
 def test_a_service_that_never_answers_holds_us_up_no_longer_than_the_time_out(server):
-    silent = server(MOZILLA, delay=2.0)
+    silent = server(MOZILLA, delay=5.0)
     began = time.monotonic()
     with pytest.raises(requests.exceptions.ReadTimeout):
         call(silent, timeout=(0.5, 0.3))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
     assert sum(webpush.TIMEOUT) <= 15
 
 

@@ -437,6 +437,21 @@ def out_of_order(monkeypatch):
     return lambda: replies.ACTS.update(whole)
 
 
+@pytest.mark.req("M-04")
+def test_a_passing_fault_does_not_hold_up_a_stop(ana, monkeypatch):
+    whole, faults = replies.ACTS[ReplyMeaning.STOP], [OperationalError("locked out")]
+
+    def breaks_once(heard):
+        if faults:
+            raise faults.pop()
+        return whole(heard)
+
+    monkeypatch.setitem(replies.ACTS, ReplyMeaning.STOP, breaks_once)
+    phone_of(ana)
+    assert "START" in text("STOP")
+    assert contacts.find(kind="phone", value=ANAS_NUMBER).get().status == ContactStatus.OPTED_OUT
+
+
 @pytest.mark.req("M-06")
 def test_a_start_that_comes_up_late_does_not_undo_the_stop_that_followed_it(
     ana, carrier, note, out_of_order

@@ -58,5 +58,6 @@ def _receipt(event: CarrierEvent) -> Receipt:
 def keep_all(*, channel: str, receipts: Iterable[Receipt]) -> None:
     """Write down what there is no time to settle now."""
     with transaction.atomic():
-        for receipt in receipts:
+        # In one order, so that two calls with the same events cannot wait for each other.
+        for receipt in sorted(receipts, key=lambda each: each.event_key):
             keep_receipt(channel=channel, receipt=receipt)

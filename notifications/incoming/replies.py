@@ -35,6 +35,8 @@ from notifications.types import Refused, Reply
 
 logger = logging.getLogger(__name__)
 
+TRIES_AT_ONCE = 2  # a STOP should not wait for the sweep because of one passing fault
+
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
@@ -91,12 +93,13 @@ def take_reply(*, channel: str, reply: Reply) -> str:
         if event is None:
             return ""
         _write_down(event)
-        try:
-            with transaction.atomic():
-                return _settle(event, is_answered=reply.is_answered)
-        except Exception as fault:  # the text is kept, open for a person, and tried again
-            logger.error("text %s is not settled: %s", event.pk, type(fault).__name__)
-            return ""
+        for _try in range(TRIES_AT_ONCE):
+            try:
+                with transaction.atomic():
+                    return _settle(event, is_answered=reply.is_answered)
+            except Exception as fault:  # the text is kept, open for a person, and swept up later
+                logger.error("text %s is not settled: %s", event.pk, type(fault).__name__)
+        return ""
 
 
 @transaction.atomic

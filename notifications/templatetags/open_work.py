@@ -8,8 +8,7 @@ from django import template
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from notifications import clock
 from notifications.enums import ContactStatus, DeliveryStatus
@@ -17,6 +16,7 @@ from notifications.models import ContactPoint, Delivery, InboundText
 
 register = template.Library()
 
+Label = Callable[[int], str]
 LATELY = timedelta(days=7)  # what failed before that is history, on the patient's timeline
 
 
@@ -24,7 +24,7 @@ LATELY = timedelta(days=7)  # what failed before that is history, on the patient
 class Work:
     """So many things of one kind, and the list that shows them."""
 
-    label: Promise
+    label: str
     count: int
     url: str
 
@@ -34,10 +34,15 @@ def open_work(context: template.Context) -> list[Work]:
     """Return what is open in the tables the reader may see. One query each."""
     user = context["request"].user
     return [
-        Work(label=label, count=rows().count(), url=_list_of(rows().model, **query()))
+        _work(rows(), label=label, query=query())
         for permission, label, rows, query in KINDS
         if user.has_perm(permission)
     ]
+
+
+def _work(rows: QuerySet, *, label: Label, query: dict[str, str]) -> Work:
+    count = rows.count()
+    return Work(label=label(count), count=count, url=_list_of(rows.model, **query))
 
 
 def _list_of(model: type, **query: str) -> str:
@@ -63,23 +68,29 @@ def _broken() -> QuerySet:
     return ContactPoint.objects.filter(status=ContactStatus.NEEDS_UPDATE)
 
 
-Kind = tuple[str, Promise, Callable[[], QuerySet], Callable[[], dict[str, str]]]
+Kind = tuple[str, Label, Callable[[], QuerySet], Callable[[], dict[str, str]]]
 KINDS: tuple[Kind, ...] = (
     (
         "notifications.view_inboundtext",
-        _("texts that wait for an answer"),
+        lambda count: ngettext(
+            "text that waits for an answer", "texts that wait for an answer", count
+        ),
         _texts,
         lambda: {"state": "open"},
     ),
     (
         "notifications.view_delivery",
-        _("messages that failed in the last 7 days"),
+        lambda count: ngettext(
+            "message that failed in the last 7 days",
+            "messages that failed in the last 7 days",
+            count,
+        ),
         _failed,
         lambda: {"status__exact": DeliveryStatus.FAILED, "due_at__gte": _since().isoformat()},
     ),
     (
         "notifications.view_contactpoint",
-        _("addresses that do not work"),
+        lambda count: ngettext("address that does not work", "addresses that do not work", count),
         _broken,
         lambda: {"status__exact": ContactStatus.NEEDS_UPDATE},
     ),

@@ -87,6 +87,16 @@ class PortalUserAdmin(TimelinePage, UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list:
+        """Who may not change the account sees nothing of its password, not even how it is kept."""
+        groups = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return groups
+        return [
+            (name, shown | {"fields": [each for each in shown["fields"] if each != "password"]})
+            for name, shown in groups
+        ]
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple:
         """Only who has every right may give any."""
         rights = () if request.user.is_superuser else RIGHTS
