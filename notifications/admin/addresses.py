@@ -8,8 +8,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -105,9 +107,10 @@ class ContactPointAdmin(SaidAtTheDesk, ByPatient, ReadOnly):
 
     @admin.display(description=_("what was said"))
     def said(self, row: ContactPoint) -> SafeString:
-        """Every yes and no, newest first, with how it is known."""
+        """Every yes and no, newest first, with how it is known; times by the reader's clock."""
         lines = (
-            (each.recorded_at, _("Yes") if each.granted else _("No"), each.get_purpose_display())
+            (date_format(localtime(each.recorded_at), "DATETIME_FORMAT"),)
+            + (_("Yes") if each.granted else _("No"), each.get_purpose_display())
             + (each.wording, each.source)
             for each in row.consents.order_by("-recorded_at", "-id")
         )
