@@ -28,14 +28,19 @@ class Command(BaseCommand):
             signal.signal(number, lambda _number, _frame: stopped.set())
         reason = why_not()
         if not reason:
-            self.stdout.write("Reporting on what is in the outbox. Ctrl-C stops.")
+            self._say("Reporting on what is in the outbox. Ctrl-C stops.")
             self._carry(stopped)
         elif options["stand_by"]:
-            self.stdout.write(f"Nothing to do. {reason}")
+            self._say(f"Nothing to do. {reason}")
             stopped.wait()
         else:
             raise CommandError(reason)
         self.stdout.write("Stopped.")
+
+    def _say(self, words: str) -> None:
+        """Write at once, also into a log, which would keep it back until the end."""
+        self.stdout.write(words)
+        self.stdout.flush()
 
     def _carry(self, stopped: threading.Event) -> None:
         carrier = Carrier(post=post_here)
