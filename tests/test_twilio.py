@@ -84,6 +84,7 @@ def refusal(**changes) -> ChannelError:
 @pytest.fixture(scope="module")
 def prism(tmp_path_factory):
     """Twilio's description of its API, answering requests; the port it listens on."""
+    # Not ours to copy, so a clone by itself lacks it; what leaves is also read by our own server.
     if not DESCRIPTION.exists():
         pytest.skip(
             f"LEFT OUT: Twilio's own description, which is not beside this checkout: {DESCRIPTION}"

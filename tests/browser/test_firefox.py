@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.desk import PASSWORD, Desk
 from tests.browser.firefox import Marionette, PushService, profile
-from tests.rig.install import firefox
+from tests.rig.install import FIREFOX, ensure, firefox
 from tests.rig.live import live_site
 from tests.rig.processes import free_port, listens, running, wait_until
 
@@ -53,8 +53,7 @@ def site(push):
 
 @pytest.fixture
 def fox(push, tmp_path) -> Iterator[Marionette]:
-    if not firefox():
-        pytest.skip("LEFT OUT: Firefox is not installed (Debian: firefox-esr)")
+    ensure(needs=[FIREFOX], say=print)
     port = free_port()
     profile(tmp_path, push=push, port=port)
     command = [firefox(), "--headless", "--marionette", "--no-remote", "--profile", str(tmp_path)]
