@@ -4,7 +4,9 @@ import re
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from notifications import consent, contacts, preferences
 from notifications.enums import PatientNotificationType, Purpose
@@ -154,6 +156,24 @@ def form_for(client, number, purpose="treatment") -> dict[str, str]:
 
 def say(client, number, answer, **form) -> None:
     client.post(f"{page_of(number)}consent/", {**form_for(client, number), "agree": answer, **form})
+
+
+def test_more_numbers_cost_the_page_no_more_queries(ana_client, ana, django_assert_num_queries):
+    number_of(ana)
+    with CaptureQueriesContext(connection) as with_one:
+        ana_client.get("/notifications/settings/")
+    for end in (43, 44):
+        number = contacts.add(
+            patient_id=ana.pk,
+            kind="phone",
+            value=f"+121255501{end}",
+            actor="system:test",
+            relation=f"relative {end}",
+        )
+        contacts.mark_verified(contact_id=number.pk, actor="system:test")
+    with django_assert_num_queries(len(with_one)):
+        page = ana_client.get("/notifications/settings/")
+    assert text_of(page).count("No texts yet: you have not agreed") == 3
 
 
 @pytest.mark.req("M-01")

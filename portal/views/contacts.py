@@ -42,9 +42,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class Address:
-    """A contact point as its owner reads it."""
+    """A contact point as its owner reads it, with what was agreed to there."""
 
     contact: Any
+    agreed_to: frozenset[Purpose]
 
     @property
     def masked(self) -> str:
@@ -65,9 +66,8 @@ class Address:
     @property
     def asks(self) -> list[Ask]:
         """Return what may be agreed to here, each by itself: care first."""
-        said = consent.last_words(contact=self.contact)
         return [
-            _ask(self.contact.kind, purpose, is_agreed=purpose in said and said[purpose].granted)
+            _ask(self.contact.kind, purpose, is_agreed=purpose in self.agreed_to)
             for purpose in contacts.purposes_for(kind=self.contact.kind)
         ]
 
@@ -76,7 +76,7 @@ class Address:
         """Return whether all that lacks for texts about care is the patient's yes."""
         is_ready = self.contact.status == ContactStatus.ACTIVE and self.contact.verified_at
         is_phone = self.contact.kind == ContactKind.PHONE
-        return bool(is_phone and is_ready and not consent.is_granted(contact=self.contact))
+        return bool(is_phone and is_ready and Purpose.TREATMENT not in self.agreed_to)
 
 
 def _ask(kind: str, purpose: Purpose, *, is_agreed: bool) -> Ask:
@@ -93,7 +93,20 @@ def _ask(kind: str, purpose: Purpose, *, is_agreed: bool) -> Ask:
 def addresses_of(*, patient_id: UUID) -> list[Address]:
     """Return a patient's addresses; devices have a part of their own, and need no code."""
     known = contacts.of_patient(patient_id=patient_id)
-    return [Address(each) for each in known if each.kind in FORMS]
+    return _as_read([each for each in known if each.kind in FORMS])
+
+
+def _as_read(known: list[Any]) -> list[Address]:
+    """Return addresses with what was agreed to at each, in two queries for any number."""
+    ids = [each.pk for each in known]
+    agreed = {
+        purpose: consent.granted_among(contact_ids=ids, purpose=purpose)
+        for purpose in (Purpose.TREATMENT, Purpose.MARKETING)
+    }
+    return [
+        Address(each, frozenset(purpose for purpose, pks in agreed.items() if each.pk in pks))
+        for each in known
+    ]
 
 
 def kinds_to_add() -> list[ContactKind]:
@@ -219,7 +232,8 @@ def _send_code(request: HttpRequest, contact_id: UUID) -> None:
 def _draw(
     request: HttpRequest, contact_id: UUID, form: CodeForm, status: int = 200
 ) -> HttpResponse:
-    context = {"address": Address(_find(request, contact_id)), "form": form}
+    (shown,) = _as_read([_find(request, contact_id)])
+    context = {"address": shown, "form": form}
     return render(request, "portal/contact.html", context, status=status)
 
 
