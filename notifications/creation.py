@@ -236,5 +236,8 @@ def _preview(
     decision = policy.decide(facts)
     channel = PatientNotificationChannel.known(row.channel)
     level = channel.ceiling if channel.contact_kind is None else decision.level
-    _level, content = delivery.written(row, payload=payload, level=level, profile=profile)
+    links = delivery.links_for(row, payload_class=type(payload), profile=profile)
+    _level, content = delivery.written(
+        row, payload=payload, level=level, profile=profile, links=links
+    )
     return Preview(channel=row.channel, decision=decision, content=content)

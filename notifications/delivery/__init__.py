@@ -19,12 +19,13 @@ from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
 from notifications.delivery.statuses import Report, oldest_due
-from notifications.delivery.words import written
+from notifications.delivery.words import links_for, written
 
 __all__ = [
     "WORK_SECONDS",
     "Report",
     "cancel_open",
+    "links_for",
     "oldest_due",
     "run_due",
     "wake_after_commit",

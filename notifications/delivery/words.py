@@ -1,5 +1,6 @@
 """What one delivery says, and whom it is for: rendered before the call, in the claim."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifications import preferences, rendering
@@ -21,7 +22,8 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
     notification = row.notification
     payload = payload_of(type_key=notification.type, data=notification.payload)
     channel = PatientNotificationChannel.known(row.channel)
-    level, content = written(row, payload=payload, level=level, profile=profile)
+    links = links_for(row, payload_class=type(payload), profile=profile)
+    level, content = written(row, payload=payload, level=level, profile=profile, links=links)
     envelope = Envelope(
         delivery_id=row.pk,
         to=row.contact.value,
@@ -30,14 +32,19 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
         callback_url=rendering.public_url(f"webhooks/{channel.key}/{row.pk}/"),
         language=profile.language,
         priority=PatientNotificationPriority(notification.priority),
-        unsubscribe_url=_way_out(row, payload_class=type(payload)),
+        unsubscribe_url=links["unsubscribe_url"],
         sender=profile.public_name,
     )
     return Words(envelope=envelope, content=content)
 
 
 def written(
-    row: Delivery, *, payload: NotificationPayload, level: Level, profile: PatientProfile
+    row: Delivery,
+    *,
+    payload: NotificationPayload,
+    level: Level,
+    profile: PatientProfile,
+    links: Mapping[str, str],
 ) -> tuple[Level, dict[str, str]]:
     """Return a delivery's words at a level, or the neutral sentence where those do not fit."""
     channel = PatientNotificationChannel.known(row.channel)()
@@ -47,12 +54,12 @@ def written(
             parts=channel.parts,
             level=level,
             profile=profile,
-            links=links_for(row, payload_class=type(payload), profile=profile),
+            links=links,
         )
     )
     if level == Level.L0 or channel.fits(content):
         return level, content
-    return written(row, payload=payload, level=Level.L0, profile=profile)
+    return written(row, payload=payload, level=Level.L0, profile=profile, links=links)
 
 
 def links_for(
@@ -60,14 +67,12 @@ def links_for(
 ) -> dict[str, str]:
     """Return the full URLs a message carries: to itself, to the settings, and the way out."""
     pages = f"{profile.pages}/notifications"
+    patient_id = row.notification.patient_id
     return {
         "view_url": rendering.public_url(f"{pages}/{row.notification_id}/"),
         "short_url": rendering.public_url("/m"),
         "settings_url": rendering.public_url(f"{pages}/settings/"),
-        "unsubscribe_url": _way_out(row, payload_class=payload_class),
+        "unsubscribe_url": preferences.unsubscribe_url(
+            patient_id=patient_id, payload_class=payload_class
+        ),
     }
-
-
-def _way_out(row: Delivery, *, payload_class: type[NotificationPayload]) -> str:
-    patient_id = row.notification.patient_id
-    return preferences.unsubscribe_url(patient_id=patient_id, payload_class=payload_class)
