@@ -269,6 +269,7 @@ NOTIFICATIONS_TWILIO_ACCOUNT_SID = ""
 NOTIFICATIONS_TWILIO_AUTH_TOKEN = ""
 NOTIFICATIONS_TWILIO_API_KEY = ""  # with its secret: sends instead of the token
 NOTIFICATIONS_TWILIO_API_SECRET = ""
+NOTIFICATIONS_TWILIO_API = "https://api.twilio.com"  # a stand-in on this machine, to rehearse
 NOTIFICATIONS_TWILIO_FROM = ""
 NOTIFICATIONS_TWILIO_MESSAGING_SERVICE = ""
 NOTIFICATIONS_TWILIO_REDACTION = "false"  # the account must have it enabled
@@ -280,6 +281,9 @@ NOTIFICATIONS_PUSH_HOSTS = (
 )
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
+NOTIFICATIONS_LEASE_SECONDS = "30"  # until a call nobody recorded counts as lost
+NOTIFICATIONS_LOOK_UP_SECONDS = "120"  # between two questions after a lost answer
+NOTIFICATIONS_REPEAT_SECONDS = "600"  # until what may go twice goes again
 NOTIFICATIONS_POLL_SECONDS = "0.25"
 NOTIFICATIONS_METRICS_TOKEN = ""  # empty: no /metrics
 globals().update(

@@ -17,8 +17,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from notifications import audit, incoming
-from notifications.channels.base import Channel, NotSupported
+from notifications.channels.base import Channel
 from notifications.enums import PatientNotificationChannel
+from notifications.types import NotSupported
 
 logger = logging.getLogger(__name__)
 

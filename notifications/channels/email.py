@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit
-from notifications.channels.base import Channel, NotSupported
+from notifications.channels.base import Channel
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
 from notifications.providers import esp, mail
-from notifications.types import Envelope, Receipt, SendResult
+from notifications.types import Envelope, NotSupported, Receipt, SendResult
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ class Email(Channel):
             html=content["email.html"],
         )
         return SendResult(provider_id=mail.send(message))
+
+    def reports(self) -> bool:
+        return bool(esp.service())
 
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         """Return what the e-mail service says. SMTP servers, and unverified services, say nothing.

@@ -89,6 +89,27 @@ def _mail_stays_here(path: str) -> bool:
 
 
 @production
+def check_pace(**_: Any) -> list[Error]:
+    """Report waits that are over before a call is, or before a carrier's list can show it."""
+    fewest = {"NOTIFICATIONS_LEASE_SECONDS": 20, "NOTIFICATIONS_LOOK_UP_SECONDS": 60}
+    hint = "Leave it out: the default is what was tried."
+    return [
+        error(118, f"{name} must be {least} or more: a message could go twice.", hint=hint)
+        for name, least in fewest.items()
+        if float(getattr(settings, name)) < least
+    ]
+
+
+@production
+def check_twilio(**_: Any) -> list[Error]:
+    """Report a stand-in for Twilio, or texts that would travel in clear."""
+    if urlsplit(settings.NOTIFICATIONS_TWILIO_API).scheme == "https":
+        return []
+    message = "NOTIFICATIONS_TWILIO_API must be https: texts go there with your account's token."
+    return [error(119, message, hint="Leave it out, or NOTIFICATIONS_TWILIO_API=https://...")]
+
+
+@production
 def check_push(**_: Any) -> list[Error]:
     """Report a key or an address of the sender that push services would not take."""
     if not settings.NOTIFICATIONS_PUSH_PROVIDER.endswith(".WebPush"):

@@ -21,21 +21,30 @@ from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
-from notifications.types import AnswerLost, ChannelError, Envelope
+from notifications.types import AnswerLost, ChannelError, Envelope, Meaning
 
-DEAD_ADDRESS = {550, 551, 553, 554}
-WRONG_SETUP = {530, 534, 535, 538}
+DEAD = Meaning(kind=ErrorKind.PERMANENT, contact=ContactEffect.NEEDS_UPDATE)
+REFUSED = Meaning(kind=ErrorKind.PERMANENT)
+LATER = Meaning(kind=ErrorKind.TRANSIENT)
+THROTTLED = Meaning(kind=ErrorKind.THROTTLED)
+SET_UP = Meaning(kind=ErrorKind.CONFIGURATION)
+CODES: dict[int, Meaning] = {
+    **dict.fromkeys((550, 551, 553, 554), DEAD),
+    **dict.fromkeys((530, 534, 535, 538), SET_UP),
+}
 # RFC 3463 says more than the three digits: the first beginning that fits decides. 5.7 is policy,
 # such as spam or relaying, 5.3 the system and 5.6 the text: not the address' fault.
-ENHANCED: list[tuple[str, ErrorKind]] = [
-    ("5.1.7", ErrorKind.CONFIGURATION),  # our own address
-    ("5.1.8", ErrorKind.CONFIGURATION),
-    ("5.7.26", ErrorKind.CONFIGURATION),  # our mail is not authenticated (DMARC)
-    ("5.2.2", ErrorKind.TRANSIENT),  # mailbox full
-    ("5.3.", ErrorKind.PERMANENT),
-    ("5.6.", ErrorKind.PERMANENT),
-    ("5.7.", ErrorKind.PERMANENT),
+ENHANCED: list[tuple[str, Meaning]] = [
+    ("5.1.7", SET_UP),  # our own address
+    ("5.1.8", SET_UP),
+    ("5.7.26", SET_UP),  # our mail is not authenticated (DMARC)
+    ("5.2.2", LATER),  # mailbox full
+    ("5.3.", REFUSED),
+    ("5.6.", REFUSED),
+    ("5.7.", REFUSED),
 ]
+# An e-mail service's HTTP status.
+STATUSES: dict[int, Meaning] = {401: SET_UP, 403: SET_UP, 429: THROTTLED}
 
 
 def is_outbox() -> bool:
@@ -155,23 +164,20 @@ def refusal(code: int, text: bytes | str) -> ChannelError:
     Its words may name the address: they go nowhere.
     """
     detail = text.decode(errors="replace") if isinstance(text, bytes) else text
-    judged = [kind for beginning, kind in ENHANCED if detail.startswith(beginning)]
-    if judged or code in WRONG_SETUP:
-        return ChannelError(code=str(code), kind=(judged or [ErrorKind.CONFIGURATION])[0])
-    if code in DEAD_ADDRESS:
-        effect = ContactEffect.NEEDS_UPDATE
-        return ChannelError(code=str(code), kind=ErrorKind.PERMANENT, contact=effect)
-    is_final = 500 <= code < 600
-    return ChannelError(
-        code=str(code), kind=ErrorKind.PERMANENT if is_final else ErrorKind.TRANSIENT
-    )
+    judged = [meaning for beginning, meaning in ENHANCED if detail.startswith(beginning)]
+    if judged:
+        return ChannelError.of(str(code), judged[0])
+    return ChannelError.of(str(code), CODES.get(code) or _by_class(code))
+
+
+def _by_class(code: int) -> Meaning:
+    """Return what the first digit says: 5 is final (RFC 5321 section 4.2.1)."""
+    return REFUSED if 500 <= code < 600 else LATER
 
 
 def _refusal_of_us(code: int) -> ChannelError:
     """Judge a no to our own address: the patient's has nothing to do with it."""
-    is_final = 500 <= code < 600
-    kind = ErrorKind.CONFIGURATION if is_final else ErrorKind.TRANSIENT
-    return ChannelError(code=str(code), kind=kind)
+    return ChannelError.of(str(code), SET_UP if _by_class(code) is REFUSED else LATER)
 
 
 def _api_error(error: AnymailAPIError) -> ChannelError:
@@ -179,7 +185,4 @@ def _api_error(error: AnymailAPIError) -> ChannelError:
     code = getattr(error.response, "status_code", None)
     if code is None or code >= 500:
         return AnswerLost(code=str(code or "no_answer"))
-    if code == 429:
-        return ChannelError(code="429", kind=ErrorKind.TRANSIENT)
-    kind = ErrorKind.CONFIGURATION if code in (401, 403) else ErrorKind.PERMANENT
-    return ChannelError(code=str(code), kind=kind)
+    return ChannelError.of(str(code), STATUSES.get(code, REFUSED))
