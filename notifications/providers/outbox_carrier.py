@@ -121,6 +121,8 @@ class Carrier:
             return False
         if answer.status_code >= 400:
             logger.warning("the site answered %s to a report of ours", answer.status_code)
+        elif call.answers_to:
+            _keep_answer(answer, number=call.answers_to)
         return answer.status_code < 500
 
 
@@ -140,6 +142,11 @@ def send_reply(*, number: str, text: str, post: Post = post_here) -> str:
     answer = _made(outbox_calls.reply(number=number, text=text), post)
     if not 200 <= answer.status_code < 300:
         raise NotTaken(str(answer.status_code))
+    return _keep_answer(answer, number=number)
+
+
+def _keep_answer(answer: Any, *, number: str) -> str:
+    """Keep what the site answers a patient's text with as a text to them, and return it."""
     said = [each.text or "" for each in _twiml(answer.content).iter("Message")]
     for words in said:
         OutboxMessage.objects.create(channel="sms", to=number, content={"text": words})
