@@ -95,9 +95,13 @@ def _entry(envelope: Envelope) -> books.Entry:
 
 
 def _words(mail: EmailMessage) -> str:
-    """Return the plain text: copies of one mail differ in what divides their parts."""
+    """Return the plain text as it was written, without the line ends of the way.
+
+    The whole will not do: copies of one mail differ in what divides their parts.
+    """
     part = mail.get_body(("plain",))
-    return part.get_content() if part is not None else mail.as_string()
+    words = part.get_content() if part is not None else mail.as_string()
+    return "\n".join(words.splitlines()).rstrip("\n")
 
 
 class NoService(asyncio.Protocol):
