@@ -47,6 +47,10 @@ class PostOffice:
         envelope.rcpt_tos.append(address)
         return OK
 
+    def turn_away(self) -> None:
+        """Write down that somebody came while there was no service."""
+        self._kept.refuse(to="", code=NO_SERVICE[:3].decode())
+
     def _is_busy(self, address: str, fate: Fate) -> bool:
         if fate.handover != Handover.BUSY:
             return False
@@ -117,7 +121,7 @@ def door(office: PostOffice, *, port: int) -> Door:
 
     def connected() -> asyncio.BaseProtocol:
         if office.modes.mode == DOWN:
-            office._kept.refuse(to="", code="421")
+            office.turn_away()
             return NoService()
         return SMTP(
             office,

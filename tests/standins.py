@@ -67,6 +67,7 @@ def stand_ins(folder: Path, *options: str) -> Iterator[StandIns]:
     command = [sys.executable, "-m", "carriers", "--folder", str(folder)]
     command += ["--seconds", str(SECONDS), *options]
     log, ports = folder / "log", folder / "ports.json"
+    ports.unlink(missing_ok=True)  # of one before
     with running(command=command, log=log, cwd=ROOT) as process:
         wait_until(ready=ports.exists, process=process, log=log, seconds=60)
         yield StandIns(folder, process, loads(ports.read_text()))

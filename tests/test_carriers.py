@@ -1,14 +1,19 @@
 """The stand-ins for carriers, met by the product's real clients; their books are the judge."""
 
 import hashlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
@@ -620,6 +625,53 @@ def test_a_push_service_that_is_down_took_nothing(carriers, phone):
 
 
 # -- the process and its books ------------------------------------------------------------------
+
+
+def test_sixteen_senders_at_once_hand_over_five_hundred_texts_a_second(tmp_path):
+    with stand_ins(tmp_path, "--only", "twilio") as here, ThreadPoolExecutor(16) as senders:
+        before = time.monotonic()
+        sids = [sid for sent in senders.map(lambda _one: hundred(here), range(16)) for sid in sent]
+        took = time.monotonic() - before
+        assert sorted(sids) == sorted(entry.id for entry in here.books("twilio"))
+    assert len(set(sids)) == 1600
+    assert took < 1600 / 500
+
+
+def hundred(carriers: StandIns) -> list[str]:
+    """Send a hundred texts over one connection; returns their SIDs."""
+    account, token = carriers.ports["account"], carriers.ports["token"]
+    login = b64encode(f"{account}:{token}".encode()).decode()
+    headers = {
+        "Authorization": f"Basic {login}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    form = urlencode({"To": NOBODY, "From": carriers.ports["sender"], "Body": TEXT})
+    with closing(HTTPConnection(HOST, carriers.ports["twilio"], timeout=10)) as line:
+        return [sid_of(line, account, form, headers) for _text in range(100)]
+
+
+def sid_of(line: HTTPConnection, account: str, form: str, headers: dict[str, str]) -> str:
+    line.request("POST", f"/2010-04-01/Accounts/{account}/Messages.json", form, headers)
+    return json.loads(line.getresponse().read())["sid"]
+
+
+def test_a_carrier_that_is_killed_goes_on_in_the_same_books(tmp_path):
+    with stand_ins(tmp_path, "--only", "twilio") as here:
+        form = {"To": NOBODY, "From": here.ports["sender"], "Body": TEXT}
+        first = post_text(here, form).json()["sid"]
+        here.process.kill()
+        here.process.wait(timeout=10)
+    with stand_ins(
+        tmp_path, "--only", "twilio", "--twilio-port", str(here.ports["twilio"])
+    ) as again:
+        assert again.ports["twilio"] == here.ports["twilio"]
+        second = post_text(again, form).json()["sid"]
+        assert [entry.id for entry in again.books("twilio")] == [first, second]
+
+
+def test_what_only_mails_need_is_not_asked_of_the_others():
+    asks = "import sys, carriers.__main__; sys.exit('aiosmtpd' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asks], cwd=ROOT, timeout=60).returncode == 0
 
 
 def test_a_line_that_is_half_written_does_not_count_yet(tmp_path):
