@@ -24,9 +24,17 @@ from twilio.rest import Client
 from carriers import books, magic
 from notifications import clock
 from notifications.crypto import new_id
-from notifications.enums import ContactEffect, ErrorKind, Level
+from notifications.enums import (
+    ContactEffect,
+    ContactStatus,
+    DeliveryStatus,
+    ErrorKind,
+    Level,
+    Reason,
+)
 from notifications.providers import mail, vapid, webpush
 from notifications.types import AnswerLost, ChannelError, Envelope
+from tests.engine import ANAS_NUMBER, BENS_NUMBER, delivery_of, phone_of, run, send, status_of
 from tests.pushing import MOZILLA, SENTENCE, resolve, with_key
 from tests.rig.processes import HOST, ROOT
 from tests.site import Site, site
@@ -68,7 +76,7 @@ def account(settings, carriers, monkeypatch):
 
 
 @pytest.fixture
-def practice() -> Site:
+def called() -> Site:
     """Who is called back."""
     with site() as here:
         yield here
@@ -200,11 +208,11 @@ def said_of(made: Envelope):
     ],
 )
 def test_what_became_of_a_text_is_told_in_twilios_words_and_signed(
-    carriers, practice, number, statuses, code
+    carriers, called, number, statuses, code
 ):
-    made = envelope(number, callback=practice.url + "/webhooks/sms/{}/")
+    made = envelope(number, callback=called.url + "/webhooks/sms/{}/")
     said_of(made)
-    calls = soon(lambda: len(practice.calls) >= len(statuses) and practice.calls)
+    calls = soon(lambda: len(called.calls) >= len(statuses) and called.calls)
     assert [call.form["MessageStatus"] for call in calls] == statuses
     assert calls[-1].form.get("ErrorCode", "") == code
     [entry] = booked(carriers, "twilio", str(made.delivery_id))
@@ -219,26 +227,26 @@ def is_signed(carriers: StandIns, call) -> bool:
 
 
 @pytest.mark.parametrize("number", ["+12125550195", "+12125550184"])
-def test_a_silent_or_late_carrier_says_nothing_for_now(carriers, practice, number):
-    sid, delivery = text(number, callback=practice.url + "/{}/")
+def test_a_silent_or_late_carrier_says_nothing_for_now(carriers, called, number):
+    sid, delivery = text(number, callback=called.url + "/{}/")
     time.sleep(1)
-    assert practice.calls == []
+    assert called.calls == []
     assert len(booked(carriers, "twilio", delivery)) == 1
     is_late = number == "+12125550184"
     assert sdk(carriers).messages(sid).fetch().status == ("queued" if is_late else "sent")
 
 
-def test_late_statuses_come_in_the_end(carriers, practice):
-    text("+12125550184", callback=practice.url + "/{}/")
-    calls = soon(lambda: len(practice.calls) >= 3 and practice.calls)
+def test_late_statuses_come_in_the_end(carriers, called):
+    text("+12125550184", callback=called.url + "/{}/")
+    calls = soon(lambda: len(called.calls) >= 3 and called.calls)
     assert [call.form["MessageStatus"] for call in calls] == ["queued", "sent", "delivered"]
 
 
-def test_who_opts_out_is_heard_and_gets_no_more_until_they_say_start(carriers, practice):
+def test_who_opts_out_is_heard_and_gets_no_more_until_they_say_start(carriers, called):
     stopper = "+12125550181"
-    carriers.control(carrier="twilio", replies_url=f"{practice.url}/webhooks/sms/replies/")
-    text(stopper, callback=practice.url + "/webhooks/sms/{}/")
-    calls = soon(lambda: len(practice.calls) >= 4 and practice.calls)
+    carriers.control(carrier="twilio", replies_url=f"{called.url}/webhooks/sms/replies/")
+    text(stopper, callback=called.url + "/webhooks/sms/{}/")
+    calls = soon(lambda: len(called.calls) >= 4 and called.calls)
     assert calls[-2].form["MessageStatus"] == "delivered"
     assert (calls[-1].path, calls[-1].form["Body"]) == ("/webhooks/sms/replies/", "STOP")
     assert (calls[-1].form["From"], is_signed(carriers, calls[-1])) == (stopper, True)
@@ -248,10 +256,10 @@ def test_who_opts_out_is_heard_and_gets_no_more_until_they_say_start(carriers, p
     assert soon(lambda: said_of(envelope(stopper)) == "taken")
 
 
-def test_who_replies_1_is_heard(carriers, practice):
-    carriers.control(carrier="twilio", replies_url=f"{practice.url}/webhooks/sms/replies/")
-    text("+12125550180", callback=practice.url + "/webhooks/sms/{}/")
-    calls = soon(lambda: len(practice.calls) >= 4 and practice.calls)
+def test_who_replies_1_is_heard(carriers, called):
+    carriers.control(carrier="twilio", replies_url=f"{called.url}/webhooks/sms/replies/")
+    text("+12125550180", callback=called.url + "/webhooks/sms/{}/")
+    calls = soon(lambda: len(called.calls) >= 4 and called.calls)
     assert (calls[-1].form["From"], calls[-1].form["Body"]) == ("+12125550180", "1")
 
 
@@ -260,25 +268,73 @@ def test_every_magic_number_is_tried_here():
     assert not {number for number in magic.TEXTS if number not in source}
 
 
-def test_a_site_that_is_away_is_called_again_and_one_that_refuses_is_not(carriers, practice):
-    practice.answers += [503, 503, 200, 403]
-    text(callback=practice.url + "/{}/")
-    calls = soon(lambda: len(practice.calls) >= 5 and practice.calls)
+def test_a_site_that_is_away_is_called_again_and_one_that_refuses_is_not(carriers, called):
+    called.answers += [503, 503, 200, 403]
+    text(callback=called.url + "/{}/")
+    calls = soon(lambda: len(called.calls) >= 5 and called.calls)
     told = [call.form["MessageStatus"] for call in calls]
     assert told == ["queued", "queued", "queued", "sent", "delivered"]
 
 
-def test_callbacks_can_be_switched_off_and_the_status_goes_on(carriers, practice):
+def test_callbacks_can_be_switched_off_and_the_status_goes_on(carriers, called):
     carriers.control(carrier="twilio", callbacks=False, lag=0)
-    sid, _delivery = text(callback=practice.url + "/{}/")
+    sid, _delivery = text(callback=called.url + "/{}/")
     assert soon(lambda: sdk(carriers).messages(sid).fetch().status == "delivered")
-    assert practice.calls == []
+    assert called.calls == []
 
 
 def test_no_machine_but_this_one_is_called(carriers):
     error, delivery = refused_text(NOBODY, callback="https://notify.dental.example/{}/")
     assert error.code == "21609"
     assert not booked(carriers, "twilio", delivery)
+
+
+# -- texts: with the whole product behind them --------------------------------------------------
+
+
+@pytest.fixture
+def clinic(carriers, account, live_server, note, noon):
+    """The real site, called by the carrier over HTTP."""
+    account.PUBLIC_URL = live_server.url
+    account.NOTIFICATIONS_SMS_PROVIDER = "tests.switchboard.LocalTwilio"
+    carriers.control(carrier="twilio", replies_url=f"{live_server.url}/webhooks/sms/replies/")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_carrier_calls_with_reaches_the_patients_message(carriers, clinic, ana, ben):
+    phone_of(ana)
+    phone_of(ben, "+12125550199")
+    made, bens = send(ana), send(ben)
+    run()
+    assert soon(lambda: status_of(made, "sms")[0] == DeliveryStatus.DELIVERED)
+    assert soon(lambda: status_of(bens, "sms") == (DeliveryStatus.FAILED, Reason.BOUNCED_HARD))
+    for each in (made, bens):
+        row = delivery_of(each, "sms")
+        assert [entry.id for entry in booked(carriers, "twilio", str(row.pk))] == [row.provider_id]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_text_the_carrier_took_without_saying_so_is_known_once_it_reports(carriers, clinic, ana):
+    phone_of(ana, "+12125550188")
+    made = send(ana)
+    run()
+    assert soon(lambda: status_of(made, "sms")[0] == DeliveryStatus.DELIVERED)
+    assert len(booked(carriers, "twilio", str(delivery_of(made, "sms").pk))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_over_the_wire_ends_anas_texts_and_not_bens(carriers, clinic, ana, ben):
+    phone, bens = phone_of(ana), phone_of(ben, BENS_NUMBER)
+    carriers.inbound(ANAS_NUMBER, "STOP")
+    assert soon(lambda: status_after(phone) == ContactStatus.OPTED_OUT)
+    assert status_after(bens) == ContactStatus.ACTIVE
+    carriers.inbound(ANAS_NUMBER, "START")
+    assert soon(lambda: status_after(phone) == ContactStatus.ACTIVE)
+
+
+def status_after(contact) -> str:
+    contact.refresh_from_db()
+    return contact.status
 
 
 # -- texts: looking them up ---------------------------------------------------------------------
