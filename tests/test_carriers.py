@@ -41,6 +41,7 @@ from tests.site import Site, site
 from tests.standins import SECONDS, StandIns, ToHere, soon, stand_ins
 from tests.switchboard import LocalHttp, LocalTwilio
 
+pytestmark = pytest.mark.servers
 TEXT = "Main Street Dental: your visit is Tue, Nov 24 at 9:30 AM EST."
 PERMANENT, TRANSIENT, SET_UP = ErrorKind.PERMANENT, ErrorKind.TRANSIENT, ErrorKind.CONFIGURATION
 NOBODY = "+12125550142"
