@@ -247,6 +247,12 @@ ANYMAIL = {
     "REQUESTS_TIMEOUT": 10,
     "WEBHOOK_SECRET": env.str("ANYMAIL_WEBHOOK_SECRET", "") or None,
     "SEND_DEFAULTS": {"track_opens": False, "track_clicks": False},
+    # SES takes no such wish: it tracks where a configuration set says so, and no mail names one
+    # that does. Nor may its library hang us, or try again by itself: that would be a second mail.
+    "AMAZON_SES_SEND_DEFAULTS": {"track_opens": None, "track_clicks": None},
+    "AMAZON_SES_CLIENT_PARAMS": {
+        "config": {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}}
+    },
 }
 # What the chosen service asks for besides, such as ANYMAIL_MAILGUN_API_KEY.
 ANYMAIL |= {
@@ -278,6 +284,7 @@ NOTIFICATIONS_VAPID_SUBJECT = ""  # empty: mailto: and DEFAULT_FROM_EMAIL
 NOTIFICATIONS_PUSH_HOSTS = (
     "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"
 )
+NOTIFICATIONS_SNS_TOPICS = ""  # ARNs, for Amazon SES: whose calls are believed
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
 NOTIFICATIONS_POLL_SECONDS = "0.25"

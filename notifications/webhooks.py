@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from notifications import audit, incoming
 from notifications.channels.base import Channel, NotSupported
 from notifications.enums import PatientNotificationChannel
+from notifications.types import ChannelError
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ def carriers_only(view: View) -> View:
             audit.record_denied(actor=ACTOR, route=f"webhooks/{channel}")
             logger.warning("a call for %s was not signed by its carrier", channel)
             return HttpResponse(status=403)
+        except ChannelError as fault:  # whose call it is cannot be told now: it must come again
+            logger.error("a call for %s could not be verified: %s", channel, fault.code)
+            return HttpResponse(status=503)
         except (BadRequest, SuspiciousOperation):  # too many fields, or no UTF-8
             return HttpResponse(status=400)
 

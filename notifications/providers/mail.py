@@ -21,6 +21,7 @@ from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
+from notifications.providers import ses
 from notifications.types import AnswerLost, ChannelError, Envelope
 
 DEAD_ADDRESS = {550, 551, 553, 554}
@@ -125,6 +126,8 @@ def _opening() -> Iterator[None]:
         yield
     except smtplib.SMTPAuthenticationError as error:
         raise ChannelError(code=str(error.smtp_code), kind=ErrorKind.CONFIGURATION) from None
+    except ses.BotoCoreError as error:  # no region, or a setting it does not know
+        raise ChannelError(code=type(error).__name__, kind=ErrorKind.CONFIGURATION) from None
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(code=type(error).__name__, kind=ErrorKind.TRANSIENT) from None
 
@@ -176,6 +179,8 @@ def _refusal_of_us(code: int) -> ChannelError:
 
 def _api_error(error: AnymailAPIError) -> ChannelError:
     """An ESP's HTTP status: no answer or 5xx leaves it unknown, 429 asks to wait."""
+    if said := ses.refusal(error):
+        return said
     code = getattr(error.response, "status_code", None)
     if code is None or code >= 500:
         return AnswerLost(code=str(code or "no_answer"))
