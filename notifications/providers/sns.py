@@ -213,16 +213,22 @@ def _body(answer: requests.Response) -> bytes:
     return body
 
 
+class Straight(requests.Session):
+    """Goes where it was sent: no redirects, and no proxies or passwords of the environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 @contextmanager
 def _answer(url: str) -> Iterator[requests.Response]:
-    """Ask SNS: no redirects, no proxies or passwords of the environment; the body is left unread.
-
-    Raises ChannelError, transient, when it cannot be reached.
-    """
+    """Ask SNS; the body is left unread. Raises ChannelError, transient, if it is out of reach."""
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            with session.get(url, timeout=TIMEOUT, allow_redirects=False, stream=True) as answer:
-                yield answer
+        with Straight() as session, session.get(url, timeout=TIMEOUT, stream=True) as answer:
+            yield answer
     except requests.RequestException as error:
         raise ChannelError(code=type(error).__name__, kind=ErrorKind.TRANSIENT) from None
