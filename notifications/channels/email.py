@@ -56,6 +56,7 @@ class Email(Channel):
             raise NotSupported
         try:
             events = esp.events_in(request=request)
+            told = esp.receipts(events)
         except esp.Unreadable as fault:
             logger.error("a call of the e-mail service could not be read: %s", fault)
             audit.record_denied(actor=WEBHOOKS, route="email/unreadable")
@@ -63,4 +64,4 @@ class Email(Channel):
         if any(event.event_type in esp.WATCHING for event in events):
             logger.error("the e-mail service tells who opened or clicked: turn its tracking off")
             audit.record_denied(actor=WEBHOOKS, route="email/tracking")
-        return esp.receipts(events)
+        return told

@@ -6,6 +6,7 @@ delivery id comes back with each event, and where open and click tracking is off
 refused with each message or, at Amazon SES, never asked for by a configuration set.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -115,21 +116,30 @@ def _view() -> AnymailBaseWebhookView:
 
 
 def receipts(events: Iterable[AnymailTrackingEvent]) -> list[Receipt]:
-    """Return events as receipts; those of watching left out."""
-    return [_receipt(event) for event in events if event.event_type not in WATCHING]
+    """Return events as receipts; those of watching left out. Raises Unreadable."""
+    try:
+        return [_receipt(event) for event in events if event.event_type not in WATCHING]
+    except NOT_READ as fault:
+        raise Unreadable(type(fault).__name__) from None
 
 
 def _receipt(event: AnymailTrackingEvent) -> Receipt:
     status = STATUSES.get(event.event_type)
     return Receipt(
         delivery_id=_delivery_id(event.metadata or {}),
-        provider_id=event.message_id or "",
+        provider_id=str(event.message_id or ""),
         event_key=_key(event),
         status=status,
         code=_code(event) if status == DeliveryStatus.FAILED else event.event_type,
         contact=_effect(event),
-        raw=event.esp_event,
+        raw=_kept(event.esp_event),
     )
+
+
+def _kept(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as it came. Raises ValueError for half a character: no column keeps that."""
+    json.dumps(raw, ensure_ascii=False).encode()
+    return raw
 
 
 def _delivery_id(metadata: dict[str, Any]) -> UUID | None:
