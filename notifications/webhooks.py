@@ -23,7 +23,6 @@ from notifications.types import ChannelError
 
 logger = logging.getLogger(__name__)
 
-ACTOR = "system:webhooks"
 LARGEST = 1024 * 1024  # bytes; Anymail's largest batches are a few hundred kB
 View = Callable[..., HttpResponse]
 
@@ -43,7 +42,7 @@ def carriers_only(view: View) -> View:
         except NotSupported:
             raise Http404("no carrier of this channel calls here") from None
         except PermissionDenied:
-            audit.record_denied(actor=ACTOR, route=f"webhooks/{channel}")
+            audit.record_denied(actor=audit.CARRIERS, route=f"webhooks/{channel}")
             logger.warning("a call for %s was not signed by its carrier", channel)
             return HttpResponse(status=403)
         except ChannelError as fault:  # whose call it is cannot be told now: it must come again

@@ -15,7 +15,6 @@ from notifications.providers import esp, mail
 from notifications.types import Envelope, Receipt, SendResult
 
 logger = logging.getLogger(__name__)
-WEBHOOKS = "system:webhooks"
 
 
 @PatientNotificationChannel.register
@@ -59,9 +58,9 @@ class Email(Channel):
             told = esp.receipts(events)
         except esp.Unreadable as fault:
             logger.error("a call of the e-mail service could not be read: %s", fault)
-            audit.record_denied(actor=WEBHOOKS, route="email/unreadable")
+            audit.record_denied(actor=audit.CARRIERS, route="email/unreadable")
             return []
         if any(event.event_type in esp.WATCHING for event in events):
             logger.error("the e-mail service tells who opened or clicked: turn its tracking off")
-            audit.record_denied(actor=WEBHOOKS, route="email/tracking")
+            audit.record_denied(actor=audit.CARRIERS, route="email/tracking")
         return told
