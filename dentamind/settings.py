@@ -247,8 +247,8 @@ ANYMAIL = {
     "REQUESTS_TIMEOUT": 10,
     "WEBHOOK_SECRET": env.str("ANYMAIL_WEBHOOK_SECRET", "") or None,
     "SEND_DEFAULTS": {"track_opens": False, "track_clicks": False},
-    # SES takes no such wish: it tracks where a configuration set says so, and no mail names one
-    # that does. Nor may its library hang us, or try again by itself: that would be a second mail.
+    # SES takes no such wish: it tracks only where the account's own configuration set asks for it.
+    # Its library must not hang us, nor try again by itself: that could be a second mail.
     "AMAZON_SES_SEND_DEFAULTS": {"track_opens": None, "track_clicks": None},
     "AMAZON_SES_CLIENT_PARAMS": {
         "config": {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}}
@@ -307,6 +307,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "twilio.http_client": {"level": "WARNING"},  # at INFO it writes phone numbers
+        "botocore": {"level": "WARNING"},  # at INFO it tells of its keys with each mail
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "daphne.http_protocol": {"level": "WARNING"},
         "axes": {"level": "ERROR"},  # at WARNING it writes sign-in addresses
