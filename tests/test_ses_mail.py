@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from notifications.channels.email import Email
 from notifications.checks.production import check_carriers, check_mail
 from notifications.crypto import new_id
 from notifications.enums import ContactEffect, ErrorKind, Level
@@ -211,3 +212,11 @@ def test_amazon_without_its_library_is_named_with_the_command(amazon, monkeypatc
     [said] = [said for said in complaints() if "outbox" not in said]
     assert "needs boto3" in said
     assert "pip install --require-hashes -r requirements-ses.txt" in said
+
+
+def test_where_the_library_is_missing_nothing_but_e_mail_stops(amazon, monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert not Email().is_rehearsal()
+    with pytest.raises(ChannelError) as refused:
+        posted(envelope())
+    assert refused.value.kind == ErrorKind.CONFIGURATION

@@ -14,7 +14,7 @@ import css_inline
 import requests
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
@@ -41,6 +41,8 @@ ENHANCED: list[tuple[str, ErrorKind]] = [
 
 def is_outbox() -> bool:
     """Return whether mail is only kept on this machine."""
+    if settings.EMAIL_BACKEND.startswith("anymail."):
+        return False  # even where the library of one is missing: only e-mail stops for that
     backend = import_string(settings.EMAIL_BACKEND)
     is_local = settings.EMAIL_BACKEND == "django.core.mail.backends.locmem.EmailBackend"
     return is_local or getattr(backend, "is_outbox", False)
@@ -97,7 +99,7 @@ def send(message: EmailMultiAlternatives) -> str:
 
     Raises ChannelError when refused and AnswerLost when the connection broke in between.
     """
-    connection = get_connection(fail_silently=False)
+    connection = _connection()
     try:
         with _opening():
             connection.open()
@@ -111,6 +113,13 @@ def send(message: EmailMultiAlternatives) -> str:
         raise ChannelError(code="not_taken", kind=ErrorKind.TRANSIENT)
     status = getattr(message, "anymail_status", None)
     return getattr(status, "message_id", None) or message.extra_headers["Message-ID"]
+
+
+def _connection() -> BaseEmailBackend:
+    try:
+        return get_connection(fail_silently=False)
+    except (ImproperlyConfigured, ImportError) as error:  # a key or a library is missing
+        raise ChannelError(code=type(error).__name__, kind=ErrorKind.CONFIGURATION) from None
 
 
 def _greet(connection: BaseEmailBackend) -> None:
