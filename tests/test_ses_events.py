@@ -132,6 +132,12 @@ def test_only_a_bounce_for_good_is_the_addresss_fault(mail, event, status, reaso
     assert address_of(mail).status == address
 
 
+def test_a_delay_is_no_end(mail):
+    post(told("delayed", mail))
+    kept = CarrierEvent.objects.get().content
+    assert (kept["status"], kept["code"]) == (ACCEPTED, "deferred")
+
+
 @pytest.mark.req("M-14")
 @pytest.mark.parametrize(
     ("event", "status"), [("complained", ACCEPTED), ("complained_before", FAILED)]
@@ -366,13 +372,35 @@ def test_a_certificate_that_expires_while_we_know_it_is_believed_no_more(mail, s
     assert now(mail) == (ACCEPTED, "")
 
 
-def test_a_certificate_is_fetched_once_in_bounded_time_and_led_nowhere(mail, sns_itself):
+def test_a_certificate_is_fetched_once_in_bounded_time_and_past_no_proxy(
+    mail, sns_itself, monkeypatch
+):
+    monkeypatch.setenv("HTTPS_PROXY", "http://evil.com:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/tmp/evil.pem")
     for name in ("sent", "delivered", "bounced"):
         post(told(name, mail))
     assert sns_itself.asked == [CERTIFICATE]
     [options] = sns_itself.options
     assert (options["timeout"], options["verify"], options["stream"]) == ((5, 10), True, True)
     assert options["proxies"] == {}
+
+
+def test_who_forges_calls_holds_one_thread_of_ours_at_most(mail, sns_itself, monkeypatch):
+    assert post(told("sent", mail)).status_code == 200
+    monkeypatch.setattr(sns, "TIMEOUT", (0.01, 10))
+    with sns._one_at_a_time:  # as while a certificate is on its way
+        another = CERTIFICATE.replace("0", "f")
+        assert post(told("bounced", mail, SigningCertURL=another)).status_code == 503
+        assert post(told("delivered", mail)).status_code == 200
+    assert sns_itself.asked == [CERTIFICATE]
+    assert now(mail) == (DELIVERED, "")
+
+
+def test_a_certificate_that_trickles_in_is_not_waited_for(mail, monkeypatch):
+    seconds = iter([0.0, 20.0])
+    monkeypatch.setattr(sns, "monotonic", lambda: next(seconds))
+    assert post(told("delivered", mail)).status_code == 503
+    assert now(mail) == (ACCEPTED, "")
 
 
 def test_no_more_certificates_are_kept_than_amazon_has_at_a_time(mail, sns_itself):
