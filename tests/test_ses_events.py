@@ -298,6 +298,8 @@ ELSEWHERE = [
     f"https://{HOST}/?x={NAME}",
     f"https://{HOST}/SimpleNotificationService-0.pem",
     f"https://{HOST}/{NAME}.txt",
+    f"https://{HOST}/{NAME}?another",
+    f"https://{HOST}/{NAME}#another",
     f"https://{HOST.replace('s', 'ſ', 1)}/{NAME}",
     "file:///etc/passwd",
     "",

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from cryptography import x509
@@ -73,7 +72,7 @@ def is_genuine(message: Mapping[str, Any]) -> bool:
     if not said or message["TopicArn"] not in topics() or not is_topic(message["TopicArn"]):
         return False
     host = _host(message["TopicArn"])
-    if not (_is_at(url, host=host) and CERTIFICATE.fullmatch(urlsplit(url).path)):
+    if not (_is_at(url, host=host) and CERTIFICATE.fullmatch(url.removeprefix(f"https://{host}"))):
         return False
     certificate = _certificate(url)
     return (
