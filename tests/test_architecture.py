@@ -75,6 +75,8 @@ NAMES_SETTINGS = {"manage.py", "dentamind/asgi.py"}  # os.environ.setdefault, as
 NETWORK = {
     "aiohttp",
     "anymail",
+    "boto3",
+    "botocore",
     "django.core.mail",
     "ftplib",
     "http.client",

@@ -49,12 +49,21 @@ class Email(Channel):
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         """Return what the e-mail service says. SMTP servers, and unverified services, say nothing.
 
+        What is verified and cannot be read is counted and let go: it would be no clearer the next
+        time, and services that are refused call again for hours (Mailgun, SparkPost and Postmark,
+        with 406 or 403 for a full stop), hold back what comes after, or give up on us (Mailjet).
         Raises PermissionDenied for a call that is not the service's.
         """
         if delivery_id is not None or not esp.service():
             raise NotSupported
-        events = esp.events_in(request=request)
+        try:
+            events = esp.events_in(request=request)
+            told = esp.receipts(events)
+        except esp.Unreadable as fault:
+            logger.error("a call of the e-mail service could not be read: %s", fault)
+            audit.record_denied(actor=audit.CARRIERS, route="email/unreadable")
+            return []
         if any(event.event_type in esp.WATCHING for event in events):
             logger.error("the e-mail service tells who opened or clicked: turn its tracking off")
-            audit.record_denied(actor="system:webhooks", route="email/tracking")
-        return esp.receipts(events)
+            audit.record_denied(actor=audit.CARRIERS, route="email/tracking")
+        return told

@@ -14,13 +14,14 @@ import css_inline
 import requests
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
+from notifications.providers import ses
 from notifications.types import AnswerLost, ChannelError, Envelope, Meaning
 
 DEAD = Meaning(kind=ErrorKind.PERMANENT, contact=ContactEffect.NEEDS_UPDATE)
@@ -49,6 +50,8 @@ STATUSES: dict[int, Meaning] = {401: SET_UP, 403: SET_UP, 429: THROTTLED}
 
 def is_outbox() -> bool:
     """Return whether mail is only kept on this machine."""
+    if settings.EMAIL_BACKEND.startswith("anymail."):
+        return False  # even where the library of one is missing: only e-mail stops for that
     backend = import_string(settings.EMAIL_BACKEND)
     is_local = settings.EMAIL_BACKEND == "django.core.mail.backends.locmem.EmailBackend"
     return is_local or getattr(backend, "is_outbox", False)
@@ -105,7 +108,7 @@ def send(message: EmailMultiAlternatives) -> str:
 
     Raises ChannelError when refused and AnswerLost when the connection broke in between.
     """
-    connection = get_connection(fail_silently=False)
+    connection = _connection()
     try:
         with _opening():
             connection.open()
@@ -121,6 +124,13 @@ def send(message: EmailMultiAlternatives) -> str:
     return getattr(status, "message_id", None) or message.extra_headers["Message-ID"]
 
 
+def _connection() -> BaseEmailBackend:
+    try:
+        return get_connection(fail_silently=False)
+    except (ImproperlyConfigured, ImportError) as error:  # a key or a library is missing
+        raise ChannelError(code=type(error).__name__, kind=ErrorKind.CONFIGURATION) from None
+
+
 def _greet(connection: BaseEmailBackend) -> None:
     """Say hello before anything is handed over: a server that hangs here has taken nothing."""
     server = getattr(connection, "connection", None)
@@ -134,6 +144,8 @@ def _opening() -> Iterator[None]:
         yield
     except smtplib.SMTPAuthenticationError as error:
         raise ChannelError(code=str(error.smtp_code), kind=ErrorKind.CONFIGURATION) from None
+    except ses.BotoCoreError as error:  # no region, or a setting it does not know
+        raise ChannelError(code=type(error).__name__, kind=ErrorKind.CONFIGURATION) from None
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(code=type(error).__name__, kind=ErrorKind.TRANSIENT) from None
 
@@ -182,6 +194,8 @@ def _refusal_of_us(code: int) -> ChannelError:
 
 def _api_error(error: AnymailAPIError) -> ChannelError:
     """An ESP's HTTP status: no answer or 5xx leaves it unknown, 429 asks to wait."""
+    if said := ses.refusal(error):
+        return said
     code = getattr(error.response, "status_code", None)
     if code is None or code >= 500:
         return AnswerLost(code=str(code or "no_answer"))
