@@ -15,7 +15,7 @@ from time import monotonic
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notifications import clock
 from notifications.channels.base import Channel
@@ -149,7 +149,8 @@ def _settle(answer: Answer, report: Report) -> None:
     row = answer.question.row
     found = [] if answer.found is None else _not_known_yet(row, answer.found)
     if found:
-        apply_receipt(replace(found[0], delivery_id=row.pk), channel=row.channel)
+        its_own = found[min(_lost_later(answer.question), len(found) - 1)]
+        apply_receipt(replace(its_own, delivery_id=row.pk), channel=row.channel)
         row.refresh_from_db()
     if row.status == DeliveryStatus.ACCEPTED:
         _wait_for_receipt(row)
@@ -164,6 +165,29 @@ def _not_known_yet(row: Delivery, found: Sequence[Receipt]) -> list[Receipt]:
     known = DeliveryAttempt.objects.filter(provider_id__in=ids).exclude(delivery=row)
     others = set(known.values_list("provider_id", flat=True))
     return [each for each in found if each.provider_id not in others]
+
+
+def _lost_later(question: Question) -> int:
+    """Return how many texts alike to one number were lost after this: theirs are the newer ones.
+
+    A mother and her son may be told the same words at one number. Whatever is mistaken here is
+    put right by the carrier's own call, which names the delivery.
+    """
+    row, attempt = question.row, question.attempt
+    if row.status != DeliveryStatus.UNKNOWN:
+        return 0
+    alike = Delivery.objects.filter(
+        status=DeliveryStatus.UNKNOWN,
+        settle_at__isnull=False,
+        channel=row.channel,
+        contact__value_index=row.contact.value_index,
+        tries__result=AttemptResult.ANSWER_LOST,
+        tries__provider_id="",
+        tries__content_hash=attempt.content_hash,
+    )
+    began = {"tries__started_at": attempt.started_at}
+    later = Q(tries__started_at__gt=attempt.started_at) | Q(**began, tries__id__gt=attempt.pk)
+    return alike.filter(later).exclude(pk=row.pk).distinct().count()
 
 
 def _wait_for_receipt(row: Delivery) -> None:
