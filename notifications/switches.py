@@ -174,7 +174,8 @@ def _fails_always(heard: QuerySet[DeliveryAttempt]) -> bool:
 
 def take_try(switch: Switch) -> bool:
     """Take the one try that is due of a carrier at rest; False where somebody else has it."""
-    rest = min(LONGEST_REST, FIRST_REST * 2**switch.trips)
+    doublings = min(switch.trips, MOST_DOUBLINGS)  # trips go on for as long as an outage does
+    rest = min(LONGEST_REST, FIRST_REST * 2**doublings)
     mine = Switch.objects.filter(
         name=switch.name, trips=switch.trips, rests_until=switch.rests_until
     )
