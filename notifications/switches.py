@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 WINDOW = timedelta(seconds=60)
 FEWEST_CALLS, IN_A_ROW = 20, 5
 FIRST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=2)
+MOST_DOUBLINGS = 2
 TROUBLE = (AttemptResult.UNAVAILABLE, AttemptResult.ANSWER_LOST)
 LEASE_LOST = "lease_lost"  # the code of an attempt whose worker died: no fault of the carrier's
 
@@ -55,6 +56,11 @@ class Switches:
         now = clock.now()
         return [name for name, each in self.channels.items() if _is_shut(each, now) or each.trips]
 
+    def resting(self) -> list[str]:
+        """Return the channels whose carriers are left alone now, by questions as well."""
+        now = clock.now()
+        return [name for name, each in self.channels.items() if _rests(each, now)]
+
     def without(self, switch: Switch) -> "Switches":
         """Return the same but for one channel, for whom the way is free."""
         others = {name: each for name, each in self.channels.items() if name != switch.name}
@@ -67,8 +73,11 @@ class Switches:
 
 
 def _is_shut(switch: Switch, now: datetime) -> bool:
-    is_resting = switch.rests_until is not None and switch.rests_until > now
-    return switch.off_at is not None or is_resting
+    return switch.off_at is not None or _rests(switch, now)
+
+
+def _rests(switch: Switch, now: datetime) -> bool:
+    return switch.rests_until is not None and switch.rests_until > now
 
 
 def read() -> Switches:

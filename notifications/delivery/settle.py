@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 
-from notifications import clock
+from notifications import clock, switches
 from notifications.channels.base import Channel
 from notifications.delivery import pace
 from notifications.delivery.escalate import escalate
@@ -84,33 +84,49 @@ class Answer:
     found: list[Receipt] | None = None
     can_tell: bool = True
 
+    @property
+    def is_missing(self) -> bool:
+        return self.found is None and self.can_tell
+
 
 def settle(*, seconds: float = SECONDS) -> Report:
     """Settle what is waiting for it, most urgent first, for so many seconds at most."""
     report, until = Report(), monotonic() + seconds
     slots = int(settings.NOTIFICATIONS_SEND_SLOTS)
-    while (rows := _take(limit=slots)) and monotonic() < until:
+    silent: set[str] = set()
+    while (rows := _take(limit=slots, silent=silent)) and monotonic() < until:
         for answer in _ask(_questions(rows), slots=slots):
+            if answer.is_missing:
+                silent.add(answer.question.row.channel)
             _settle(answer, report)
     return report
 
 
-def _waiting() -> QuerySet[Delivery]:
-    open_questions = (DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
-    return Delivery.objects.filter(status__in=open_questions, settle_at__lte=clock.now())
+def _take(*, limit: int, silent: set[str]) -> list[Delivery]:
+    """Take what is to be settled; whoever else looks meanwhile comes back to it later.
 
-
-def _take(*, limit: int) -> list[Delivery]:
-    """Take what is to be settled; whoever else looks meanwhile comes back to it later."""
-    rows = _waiting().select_related("notification", "contact").order_by("rank", "settle_at", "id")
-    later = clock.now() + pace.look_up_gap()
-    return [
-        row
-        for row in rows[:limit]
+    Nothing of a carrier at rest, or that just did not answer; one of a carrier that may not yet.
+    """
+    if not _waiting().exists():
+        return []
+    switched = switches.read()
+    rows = _waiting().exclude(channel__in=[*silent, *switched.resting()])
+    failing = {each.name for each in switched.to_try()}
+    later, taken = clock.now() + pace.look_up_gap(), []
+    for row in rows[:limit]:
+        if row.channel in failing and row.channel in {each.channel for each in taken}:
+            continue
         if Delivery.objects.filter(
             pk=row.pk, status=row.status, fence=row.fence, settle_at=row.settle_at
-        ).update(settle_at=later)
-    ]
+        ).update(settle_at=later):
+            taken.append(row)
+    return taken
+
+
+def _waiting() -> QuerySet[Delivery]:
+    open_questions = (DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
+    rows = Delivery.objects.filter(status__in=open_questions, settle_at__lte=clock.now())
+    return rows.select_related("notification", "contact").order_by("rank", "settle_at", "id")
 
 
 def _questions(rows: Sequence[Delivery]) -> list[Question]:
