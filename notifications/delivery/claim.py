@@ -16,6 +16,7 @@ from notifications import clock, rendering, switches, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
+from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words, compose
 from notifications.enums import (
@@ -183,6 +184,9 @@ def _settle(verdicts: Sequence[Verdict], report: Report) -> None:
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
         report.add(status, len(rows))
     audit_settled([verdict.row for verdict in verdicts])
+    skipped = [each.row for each in verdicts if each.decision.action == Action.SKIP]
+    if skipped:
+        escalate_messages_of(skipped)
 
 
 def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
