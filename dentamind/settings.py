@@ -281,6 +281,7 @@ NOTIFICATIONS_PUSH_HOSTS = (
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
 NOTIFICATIONS_POLL_SECONDS = "0.25"
+NOTIFICATIONS_WORKER_SILENCE = "45"  # seconds a task may wait for a worker
 NOTIFICATIONS_METRICS_TOKEN = ""  # empty: no /metrics
 globals().update(
     {name: value for name, value in os.environ.items() if name.startswith("NOTIFICATIONS_")}

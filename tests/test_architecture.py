@@ -24,7 +24,7 @@ ENGINE = [
     "segments types",
     "policy",
     "models",
-    "audit realtime rendering",
+    "audit heartbeats realtime rendering",
     "providers",
     "channels",
     "consent",  # a stop, in contacts, takes it back
@@ -38,6 +38,7 @@ ENGINE = [
     "queue",
     "api",  # above the others, because a socket's frames have the API's shapes
     "consumers webhooks admin checks health outbox_views sign_ins templatetags",
+    "watchman",
     "apps management",
 ]
 CLINIC = ["models", "access", "notification_types", "services", "importers"]
@@ -96,6 +97,7 @@ SIGNALS_WITH_A_REASON = {
     "notifications/queue.py": {
         "django.db.models.signals.post_migrate",
         "django_q.signals.pre_enqueue",
+        "django_q.signals.pre_execute",
     },
 }
 # Rows get their time from the model, keys and leases from the wall; all else asks clock.now().

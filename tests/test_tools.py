@@ -26,14 +26,16 @@ SCENE = """
     from dentamind import children, supervisor
 
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
-    children.LOGS, children.ROOT = folder / "log", folder
+    children.ROOT = folder
     children.PROBE_SECONDS = 0.2
     supervisor.require_migrated = lambda: None
     supervisor.commands = lambda *, port: {
         "web": [sys.executable, str(folder / "web.py"), str(folder), str(port)],
         "worker": [sys.executable, str(folder / "worker.py"), str(folder)],
     }
-    sys.exit(supervisor.main(arguments=["--port", str(port), "--red-after", "0.6"]))
+    waits = ["--red-after", "0.6", "--silent-after", "0.6", "--settle", "1.5"]
+    logs = ["--logs", str(folder / "log")]
+    sys.exit(supervisor.main(arguments=["--port", str(port), *waits, *logs]))
 """
 WEB = """
     import sys
