@@ -172,10 +172,8 @@ class Health:
             self.since, self.rest = {}, dict.fromkeys(self.patience, self.settle)
             return None
         self.since = {wrong: self.since.get(wrong, now)}
-        if (
-            now - self.since[wrong] < self.patience[wrong]
-            or now - started[wrong] < self.rest[wrong]
-        ):
+        is_borne = now - self.since[wrong] < self.patience[wrong]
+        if is_borne or now - started[wrong] < self.rest[wrong]:
             return None
         self.since, self.rest[wrong] = {}, min(self.rest[wrong] * 2, LONGEST_REST)
         return wrong
