@@ -114,6 +114,8 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+NOTIFY_SOCKET = env.str("NOTIFY_SOCKET", "")  # set by systemd, for its watchdog
+
 # Why each value: docs/operations.md. Our own table retries, so the queue never does.
 Q_CLUSTER = {
     "name": "dentamind",

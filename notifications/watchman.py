@@ -4,14 +4,17 @@ The library's cluster can live on and do nothing: a worker killed while it holds
 cluster's inner queue takes it to the grave, and one schedule that cannot be read stops them all. So
 the process that starts the cluster looks every few seconds, disarms, and, when no worker stirs,
 ends itself with all its processes. Whoever runs it starts it again: `dentamind.supervisor`, or
-systemd with `Restart=always`.
+systemd with `Restart=always`. To systemd it also says that it lives, for the case that it hangs
+itself (`WatchdogSec`).
 """
 
 import logging
 import os
 import signal
+import socket
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.db import Error, close_old_connections, connections
 
 from notifications import clock, health, heartbeats, queue
@@ -63,6 +66,7 @@ class Watchman:
                     end_by_force("The cluster's first process is gone")
             if problems := self._look():
                 end_by_force(" ".join(problems))
+            tell_systemd()
 
     def _look(self) -> list[str]:
         """Disarm what is not ours; return what a new worker would mend."""
@@ -98,6 +102,19 @@ def lead_a_group() -> None:
     """Be the first of a process group, as a child of a supervisor or of a shell already is."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
+
+
+def tell_systemd() -> None:
+    """Say to systemd, if it started us, that we live: a datagram, as sd_notify(3) describes it."""
+    address = settings.NOTIFY_SOCKET
+    if not address:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            line.sendall(b"WATCHDOG=1")
+    except OSError as fault:
+        logger.error("systemd could not be told that the worker lives: %s", fault.strerror)
 
 
 def end_by_force(why: str) -> NoReturn:

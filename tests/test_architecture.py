@@ -89,8 +89,13 @@ NETWORK = {
     "websockets",
 }
 CHANNEL_LAYER = ("channel_layer", "get_channel_layer", "group_send", "group_add")
-# The supervisor asks /readyz on this machine and looks for a free port.
-LOCAL_NETWORK = {"dentamind/children.py", "dentamind/supervisor.py", "dentamind/preflight.py"}
+# The supervisor asks /readyz on this machine and looks for a free port; systemd has a socket here.
+LOCAL_NETWORK = {
+    "dentamind/children.py",
+    "dentamind/supervisor.py",
+    "dentamind/preflight.py",
+    "notifications/watchman.py",
+}
 BANNED_MODULES = {"tasks", "signals", "utils", "helpers"}
 SIGNALS_OF_LIBRARIES = {"django.contrib.auth.signals", "axes.signals", "anymail.signals"}
 SIGNALS_WITH_A_REASON = {

@@ -19,7 +19,7 @@ from tests.rig.processes import HOST, ROOT, answers, free_port
 
 pytestmark = pytest.mark.servers
 
-# Stands in for the real children: a web that answers /readyz as a file says, a worker with a child.
+# Stands in for the real children: a web that answers /readyz as files say, a worker with a child.
 SCENE = """
     import sys
     from pathlib import Path
@@ -38,12 +38,14 @@ SCENE = """
     sys.exit(supervisor.main(arguments=["--port", str(port), *waits, *logs]))
 """
 WEB = """
-    import sys
+    import sys, time
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from pathlib import Path
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            while self.path == "/readyz" and (Path(sys.argv[1]) / "mute").exists():
+                time.sleep(0.05)
             red = self.path == "/readyz" and (Path(sys.argv[1]) / "red").exists()
             self.send_response(503 if red else 200)
             self.end_headers()
@@ -233,6 +235,25 @@ def test_supervisor_replaces_a_worker_that_does_nothing(scene):
     (scene.folder / "red").unlink()
     eventually(lambda: not is_running(pid=worker) and not is_running(pid=child))
     assert "The worker is being restarted: /readyz has been red" in scene.said()
+
+
+def test_a_worker_whose_restart_does_not_help_is_left_more_and_more_time(scene):
+    (scene.folder / "red").touch()
+    eventually(lambda: len(scene.workers()) == 2)
+    second = time.monotonic()
+    eventually(lambda: len(scene.workers()) == 3)
+    third = time.monotonic()
+    assert third - second > 2.5  # twice the 1.5 s it was given to settle at first
+    eventually(lambda: len(scene.workers()) == 4)
+    assert time.monotonic() - third > 5.0
+
+
+def test_supervisor_replaces_a_web_that_gives_no_answer_and_no_worker_for_it(scene):
+    (scene.folder / "mute").touch()
+    eventually(lambda: "The web is being restarted: /readyz has not answered" in scene.said())
+    (scene.folder / "mute").unlink()
+    eventually(lambda: answers(url=f"http://{HOST}:{scene.port}/readyz"))
+    assert len(scene.workers()) == 1
 
 
 def test_killed_supervisor_leaves_no_orphans(scene):

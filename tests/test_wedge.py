@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from dentamind.warden import is_running
 from notifications import clock
 from tests.browser.desk import Desk
 from tests.rig.live import Site, live_site
@@ -162,6 +163,17 @@ def test_a_worker_that_is_alive_but_frozen_is_replaced(clinic):
     eventually(lambda: clinic.has_sent(message))
     assert clinic.watchman() != worker
     assert "The worker is being restarted: /readyz has been red" in clinic.supervisor.said()
+
+
+def test_a_worker_that_lost_its_queue_still_stops_when_asked(clinic):
+    """Its cluster waits for the dead for ever; who asks is not kept waiting."""
+    started = len(clinic.site.log("worker"))
+    eventually(lambda: clinic.supervisor.readyz().get("status") == "ok")
+    before = eventually(clinic.supervisor.cluster)
+    signal_all(signal.SIGKILL, *before.workers)
+    signal_all(signal.SIGTERM, before.watchman)
+    eventually(lambda: not is_running(pid=before.watchman), seconds=10)
+    assert "The cluster does not stop" in clinic.site.log("worker")[started:]
 
 
 def test_at_the_end_all_is_well(clinic):
