@@ -27,7 +27,11 @@ def check_queue(**_: Any) -> list[Error]:
     queue = settings.Q_CLUSTER
     rules = {
         "orm": (bool(queue.get("orm")), '"default"', "other brokers take before they work"),
-        "workers": (queue.get("workers", 0) >= 2, "2 or more", "one that dies stops the queue"),
+        "workers": (
+            queue.get("workers", 0) >= 2,
+            "2 or more",
+            "one at work keeps the rest waiting",
+        ),
         "max_attempts": (queue.get("max_attempts") == 1, "1", "our own table retries"),
         "ack_failures": (queue.get("ack_failures") is True, "True", "failures come back for ever"),
         "catch_up": (queue.get("catch_up") is False, "False", "an outage repeats every tick"),
