@@ -30,6 +30,7 @@ AWAY = "The database does not answer: look at DATABASE_URL and its server."
 # The library looks every 30 s whether a minute is over, so ticks begin up to 91 s apart: more than
 # 110 s is too long, unless workers that are busy for 40 s each keep it waiting.
 LATE_TICK, OLDEST_TICK = 110.0, 150.0
+LOOKS = 50.0  # more than 30 s late with it means that it does not look
 OLDEST_SWEEP = 180.0  # the tick begins with it
 MOST_UNFINISHED = 10  # tasks whose end nobody noted; one that kills its worker leaves one
 OLDEST_DUE = timedelta(minutes=10)  # a broadcast takes minutes; a wedged worker takes for ever
@@ -78,6 +79,8 @@ def worker_problems(ages: dict[str, float | None]) -> list[str]:
         problems.append("The clock has never ticked: start the worker, `manage.py worker`.")
     elif tick > OLDEST_TICK or (tick > LATE_TICK and (worker is None or worker > silence)):
         problems.append(f"The last tick was {tick:.0f} s ago: restart the worker.")
+    if (late := queue.tick_overdue()) > LOOKS:
+        problems.append(f"A tick has been due for {late:.0f} s: restart the worker.")
     if (waits := queue.unanswered(since=heartbeats.last(heartbeats.WORKER))) > silence:
         problems.append(f"A task has waited for {waits:.0f} s for a worker: restart the worker.")
     if (count := queue.unfinished()) > MOST_UNFINISHED:

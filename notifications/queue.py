@@ -170,6 +170,12 @@ def new_cluster() -> Any:
     return Cluster()
 
 
+def tick_overdue() -> float:
+    """Return for how many seconds our tick has been due and was not put into the queue."""
+    planned = _ours().values_list("next_run", flat=True).first()
+    return max(0.0, (clock.real_now() - planned).total_seconds()) if planned else 0.0
+
+
 def unanswered(*, since: datetime | None) -> float:
     """Return for how many seconds the oldest task has waited that came after `since`.
 

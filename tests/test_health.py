@@ -26,6 +26,7 @@ def fresh():
 def ticking():
     for name in (heartbeats.CLOCK, heartbeats.WORKER, heartbeats.RECONCILER):
         Heartbeat.objects.create(name=name, beat_at=timezone.now())
+    Schedule.objects.update(next_run=timezone.now())
 
 
 def beat_ago(name, seconds):
@@ -44,6 +45,7 @@ def test_healthz_answers_while_the_process_lives(client, django_assert_num_queri
 
 @pytest.mark.req("R-16")
 def test_readyz_is_green_after_a_tick_and_tells_the_ages(client):
+    Schedule.objects.update(next_run=timezone.now())
     scheduler.tick()
     answer = client.get("/readyz")
     assert answer.status_code == 200
@@ -58,6 +60,7 @@ def test_readyz_is_green_after_a_tick_and_tells_the_ages(client):
 
 @pytest.mark.req("R-16")
 def test_a_clock_that_never_ran_is_red(client):
+    Schedule.objects.update(next_run=timezone.now())
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["problems"] == [
@@ -81,6 +84,16 @@ def test_a_clock_that_waits_for_busy_workers_is_red_a_little_later(client, ticki
     assert client.get("/readyz").status_code == 200
     beat_ago(heartbeats.CLOCK, 155)
     assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.req("R-16")
+def test_a_tick_that_nobody_queues_is_red_though_workers_stir(client, ticking):
+    Schedule.objects.update(next_run=ago(seconds=40))
+    assert client.get("/readyz").status_code == 200
+    Schedule.objects.update(next_run=ago(seconds=55))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["A tick has been due for 55 s: restart the worker."]
 
 
 @pytest.mark.req("R-16")

@@ -19,6 +19,7 @@ NIGHT = timedelta(hours=9)
 def beat_at(moment):
     for name in (heartbeats.CLOCK, heartbeats.WORKER):
         Heartbeat.objects.update_or_create(name=name, defaults={"beat_at": moment})
+    Schedule.objects.filter(name="tick").update(next_run=moment)
 
 
 def test_after_a_night_off_the_first_tick_gets_its_time():
@@ -39,6 +40,7 @@ def test_once_it_has_ticked_a_task_that_nobody_takes_ends_the_worker():
     fresh = Watchman()
     fresh.began -= timedelta(minutes=5)
     beat_at(timezone.now() - timedelta(seconds=60))
+    Schedule.objects.filter(name="tick").update(next_run=timezone.now())
     OrmQ.objects.create(key="dentamind", payload="", lock=timezone.now() - timedelta(seconds=50))
     assert fresh._look() == ["A task has waited for 50 s for a worker: restart the worker."]
 
