@@ -171,8 +171,9 @@ def test_a_worker_that_lost_its_queue_still_stops_when_asked(clinic):
     eventually(lambda: clinic.supervisor.readyz().get("status") == "ok")
     before = eventually(clinic.supervisor.cluster)
     signal_all(signal.SIGKILL, *before.workers)
+    eventually(lambda: is_whole_again(clinic, before), seconds=10)
     signal_all(signal.SIGTERM, before.watchman)
-    eventually(lambda: not is_running(pid=before.watchman), seconds=10)
+    eventually(lambda: not is_running(pid=before.watchman), seconds=12)
     assert "The cluster does not stop" in clinic.site.log("worker")[started:]
 
 
