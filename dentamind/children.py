@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import subprocess
 import threading
@@ -146,9 +147,10 @@ class Child:
 class Health:
     """Reads /readyz and tells which child has been wrong for too long.
 
-    A worker is wrong when the answer is red, which has its waiting built in; the web when there is
-    none, or no sense in it. A child that was just started gets its time, `settle` seconds; twice as
-    much after each replacement that did not help.
+    A worker is wrong when the answer says that a new one may help, which has its waiting built in;
+    the web when there is no answer, or no sense in it. A child that was just started, or whose
+    database is back, gets its time, `settle` seconds; twice as much after each replacement that did
+    not help.
     """
 
     def __init__(self, *, port: int, patience: dict[str, float], settle: float) -> None:
@@ -157,6 +159,7 @@ class Health:
         self.next_probe = time.monotonic() + PROBE_SECONDS
         self.since: dict[str, float] = {}
         self.rest = dict.fromkeys(patience, settle)
+        self.database_away = float("-inf")  # when it last was (monotonic)
 
     def overdue(self, *, started: dict[str, float]) -> str | None:
         """The name of the child to replace now, or None; `started` is when each was (monotonic).
@@ -173,7 +176,7 @@ class Health:
             return None
         self.since = {wrong: self.since.get(wrong, now)}
         is_borne = now - self.since[wrong] < self.patience[wrong]
-        if is_borne or now - started[wrong] < self.rest[wrong]:
+        if is_borne or now - max(started[wrong], self.database_away) < self.rest[wrong]:
             return None
         self.since, self.rest[wrong] = {}, min(self.rest[wrong] * 2, LONGEST_REST)
         return wrong
@@ -184,11 +187,20 @@ class Health:
             with urllib.request.urlopen(self.url, timeout=PROBE_SECONDS):
                 return None
         except urllib.error.HTTPError as error:
-            if error.code < 500:
-                return None
-            return "worker" if error.code == 503 else "web"
+            return self._blamed(error) if error.code >= 500 else None
         except (OSError, http.client.HTTPException):
             return "web"
+
+    def _blamed(self, error: urllib.error.HTTPError) -> str | None:
+        """Whom a red answer blames; nobody for a database that is away: no restart helps."""
+        try:
+            says_worker = json.load(error)["restart_worker"]
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return "web"
+        if says_worker:
+            return "worker"
+        self.database_away = time.monotonic()
+        return None
 
 
 def prepare_logs(*, names: Iterable[str], folder: Path) -> None:

@@ -44,6 +44,7 @@ class State:
     oldest_due: float = 0.0
     problems: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
+    restart_worker: bool = False  # whether a new worker may mend the problems
 
     @property
     def last_tick(self) -> float | None:
@@ -60,6 +61,7 @@ def state() -> State:
         found.heartbeats, found.oldest_due = heartbeats.ages(), _age(_oldest_due()) or 0.0
         found.alarms = queue.alarms()
         found.problems += worker_problems(found.heartbeats) + _late(found)
+        found.restart_worker = bool(found.problems)
     except DatabaseError:
         found.problems.append(database_problem() or AWAY)
         return found
@@ -159,6 +161,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "status": "red" if found.problems else "ok",
         "problems": found.problems,
         "alarms": found.alarms,
+        "restart_worker": found.restart_worker,
         "heartbeats": {_spoken(name): age for name, age in found.heartbeats.items()},
         "last_tick_seconds": found.last_tick,
         "oldest_due_seconds": found.oldest_due,

@@ -33,7 +33,7 @@ class Watchman:
     def __init__(self) -> None:
         self.began = clock.real_now()
         self.is_stopping = False
-        self.is_blind = False
+        self.is_blind = False  # the database does not answer
 
     def run(self) -> None:
         """Prepare the queue, start the cluster, watch it; return when asked to stop.
@@ -63,7 +63,7 @@ class Watchman:
                 if self.is_stopping:
                     return
                 if not cluster.sentinel.is_alive():
-                    end_by_force("The cluster's first process is gone")
+                    end_by_force("The cluster's first process is gone.")
             if problems := self._look():
                 end_by_force(" ".join(problems))
             tell_systemd()
@@ -80,18 +80,20 @@ class Watchman:
             self.is_blind = True
             connections.close_all()
             return []
-        self.is_blind = False
+        if self.is_blind:  # the database is back: the clock has to catch up
+            self.is_blind, self.began = False, clock.real_now()
+            return []
         return problems
 
     def _is_settled(self) -> bool:
-        """Whether the first tick has begun, or had its time to."""
+        """Whether a tick has begun since we did, or had its time to."""
         tick = heartbeats.last(heartbeats.CLOCK)
         age = (clock.real_now() - self.began).total_seconds()
         return age > SETTLE_SECONDS or (tick is not None and tick >= self.began)
 
     def _stop(self, cluster: Any) -> None:
         """Let the cluster finish what it does; one that hangs is ended by force."""
-        signal.signal(signal.SIGALRM, lambda *_: end_by_force("The cluster does not stop"))
+        signal.signal(signal.SIGALRM, lambda *_: end_by_force("The cluster does not stop."))
         signal.alarm(STOP_SECONDS)
         cluster.stop_event.set()
         cluster.sentinel.join()
@@ -119,6 +121,6 @@ def tell_systemd() -> None:
 
 def end_by_force(why: str) -> NoReturn:
     """Say why, then kill every process of this group, this one included."""
-    logger.error("%s: the worker ends, to be started again.", why.rstrip("."))
+    logger.error("%s So the worker ends, to be started again.", why)
     os.killpg(0, signal.SIGKILL)
     raise AssertionError("unreachable")

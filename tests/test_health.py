@@ -55,6 +55,7 @@ def test_readyz_is_green_after_a_tick_and_tells_the_ages(client):
     beats = told.pop("heartbeats")
     assert list(beats) == ["clock", "worker", "reconciler"]
     assert all(age < 5 for age in beats.values())
+    assert told.pop("restart_worker") is False
     assert told == {"status": "ok", "problems": [], "alarms": [], "oldest_due_seconds": 0.0}
 
 
@@ -76,6 +77,7 @@ def test_a_clock_that_stopped_is_red_within_three_minutes(client, ticking):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["problems"] == ["The last tick was 115 s ago: restart the worker."]
+    assert answer.json()["restart_worker"] is True
 
 
 @pytest.mark.req("R-16")
@@ -210,6 +212,7 @@ def test_a_database_that_is_away_is_red_in_a_sentence(client, monkeypatch):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "database does not answer" in answer.json()["problems"][0]
+    assert answer.json()["restart_worker"] is False
     assert "10.0.0.7" not in answer.content.decode()
 
 

@@ -49,6 +49,7 @@ WEB = """
             red = self.path == "/readyz" and (Path(sys.argv[1]) / "red").exists()
             self.send_response(503 if red else 200)
             self.end_headers()
+            self.wfile.write((Path(sys.argv[1]) / "red").read_bytes() if red else b"{}")
 
         def log_message(self, *arguments):
             pass
@@ -64,6 +65,7 @@ WORKER = """
         started.write(f"{os.getpid()} {child.pid}\\n")
     time.sleep(300)
 """
+RED = '{"restart_worker": true}'
 
 
 class Scene:
@@ -230,15 +232,25 @@ def test_supervisor_starts_a_dead_worker_again_and_says_so(scene):
 
 def test_supervisor_replaces_a_worker_that_does_nothing(scene):
     worker, child = scene.workers()[0]
-    (scene.folder / "red").touch()
+    (scene.folder / "red").write_text(RED)
     eventually(lambda: len(scene.workers()) == 2)
     (scene.folder / "red").unlink()
     eventually(lambda: not is_running(pid=worker) and not is_running(pid=child))
     assert "The worker is being restarted: /readyz has been red" in scene.said()
 
 
+def test_a_database_that_is_away_is_no_reason_to_replace_anybody(scene):
+    (scene.folder / "red").write_text('{"restart_worker": false}')
+    time.sleep(3)
+    (scene.folder / "red").write_text(RED)  # it is back, and the clock has to catch up
+    time.sleep(1)
+    (scene.folder / "red").unlink()
+    assert len(scene.workers()) == 1
+    assert "being restarted" not in scene.said()
+
+
 def test_a_worker_whose_restart_does_not_help_is_left_more_and_more_time(scene):
-    (scene.folder / "red").touch()
+    (scene.folder / "red").write_text(RED)
     eventually(lambda: len(scene.workers()) == 2)
     second = time.monotonic()
     eventually(lambda: len(scene.workers()) == 3)

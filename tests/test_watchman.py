@@ -55,10 +55,16 @@ def test_a_database_that_is_away_is_told_once_and_ends_nothing(monkeypatch, capl
     def away():
         raise OperationalError("could not connect to server at 10.0.0.7")
 
-    monkeypatch.setattr(queue, "disarm", away)
-    fresh = Watchman()
-    assert fresh._look() == fresh._look() == []
+    with monkeypatch.context() as outage:
+        outage.setattr(queue, "disarm", away)
+        fresh = Watchman()
+        fresh.began -= NIGHT
+        assert fresh._look() == fresh._look() == []
     assert caplog.messages == ["the queue could not be looked at: OperationalError"]
+    beat_at(timezone.now() - timedelta(minutes=5))
+    assert fresh._look() == fresh._look() == []  # it is back, and the clock gets its time
+    fresh.began -= timedelta(seconds=46)
+    assert "restart the worker" in fresh._look()[0]
 
 
 def test_systemd_hears_that_the_worker_lives(settings, tmp_path):

@@ -107,7 +107,7 @@ def test_idle_workers_killed_with_the_queues_lock_in_hand_are_replaced(clinic):
     assert clinic.watchman() != before.watchman
     log = clinic.site.log("worker")
     assert "A task has waited for" in log
-    assert "the worker ends, to be started again" in log
+    assert "So the worker ends, to be started again" in log
 
 
 def is_whole_again(clinic, before) -> bool:
