@@ -32,7 +32,7 @@ def beat(name: str, *, every: float = 0.0) -> None:
     logged, and a beat that is missing makes `/readyz` red.
     """
     now = monotonic()
-    if clock.is_pretended() or now - _beaten.get(name, -SECONDS) < every:
+    if clock.is_pretended() or now - _beaten.get(name, float("-inf")) < every:
         return
     _beaten[name] = now
     try:
