@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from notifications import clock, delivery, heartbeats, queue
+from notifications import audit, clock, delivery, heartbeats, queue
 from notifications.enums import DeliveryStatus, PlanStatus
 from notifications.models import Delivery, ScheduledNotification
 
@@ -31,8 +31,9 @@ AWAY = "The database does not answer: look at DATABASE_URL and its server."
 # 110 s is too long, unless workers that are busy for 40 s each keep it waiting.
 LATE_TICK, OLDEST_TICK = 110.0, 150.0
 LOOKS = 50.0  # more than 30 s late with it means that it does not look
-OLDEST_SWEEP = 180.0  # the tick begins with it
+OLDEST_SWEEP = 180.0  # it is over before the tick delivers
 MOST_UNFINISHED = 10  # tasks whose end nobody noted; one that kills its worker leaves one
+REFUSED_WITHIN = timedelta(days=1)
 OLDEST_DUE = timedelta(minutes=10)  # a broadcast takes minutes; a wedged worker takes for ever
 
 
@@ -42,6 +43,7 @@ class State:
 
     heartbeats: dict[str, float | None] = field(default_factory=dict)
     oldest_due: float = 0.0
+    refused: int = 0  # minutes of the last 24 h with refused calls of carriers
     problems: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     restart_worker: bool = False  # whether a new worker may mend the problems
@@ -61,10 +63,12 @@ def state() -> State:
         found.heartbeats, found.oldest_due = heartbeats.ages(), _age(_oldest_due()) or 0.0
         found.alarms = queue.alarms()
         found.problems += worker_problems(found.heartbeats) + _late(found)
-        found.restart_worker = bool(found.problems)
+        since = clock.real_now() - REFUSED_WITHIN
+        found.refused = audit.refused_minutes(actor=audit.CARRIERS, since=since)
     except DatabaseError:
         found.problems.append(database_problem() or AWAY)
         return found
+    found.restart_worker = bool(found.problems)
     return found
 
 
@@ -186,6 +190,7 @@ def _gauges(found: State) -> CollectorRegistry:
         "up": (not found.problems, "1 while /readyz is not red"),
         "alarms": (len(found.alarms), "signs that somebody else uses the queue"),
         "oldest_due_seconds": (found.oldest_due, "since when the oldest due row waits"),
+        "refused_calls": (found.refused, "minutes of the last 24 h with refused carrier calls"),
     }
     if found.last_tick is not None:
         values["last_tick_seconds"] = (found.last_tick, "age of the last tick")

@@ -13,18 +13,19 @@ import pytest
 from django.apps import apps
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("notifications", "portal", "dentamind")
+OURS = ("notifications", "portal", "dentamind", "carriers")
 
 # A room imports only from lines above its own. Rooms on one line do not import each other, save
 # the last, which may import the others.
 ENGINE = [
-    "clock",
+    "clock windows",
     "registry crypto",
     "enums",
     "segments types",
     "policy",
     "models",
     "audit heartbeats realtime rendering",
+    "switches",
     "providers",
     "channels",
     "consent",  # a stop, in contacts, takes it back
@@ -75,6 +76,8 @@ NAMES_SETTINGS = {"manage.py", "dentamind/asgi.py"}  # os.environ.setdefault, as
 NETWORK = {
     "aiohttp",
     "anymail",
+    "boto3",
+    "botocore",
     "django.core.mail",
     "ftplib",
     "http.client",
@@ -214,6 +217,20 @@ def test_providers_know_only_what_crosses_the_seam():
         assert not wrong, f"{path} may not import {wrong}"
 
 
+def test_the_stand_ins_for_carriers_know_nothing_of_ours():
+    for path in files("carriers"):
+        known = {name.split(".")[0] for name in imports_of(path)} - {"carriers"}
+        assert not known & {*OURS, "django", "tests"}, path
+
+
+def test_only_the_outbox_knows_the_stand_ins_and_of_them_only_the_magic_recipients():
+    for path in files(*OURS):
+        opens = opened(path, app="carriers")
+        is_outbox = path.startswith("notifications/providers/outbox")
+        if not path.startswith("carriers/"):
+            assert opens <= ({"magic"} if is_outbox else set()), path
+
+
 def test_the_clinic_opens_only_the_engines_doors():
     for path in files("portal"):
         wrong = opened(path, app="notifications") - PORTAL_MAY_OPEN | opened(path, app="dentamind")
@@ -293,7 +310,7 @@ def test_only_realtime_touches_the_channel_layer():
 
 def test_only_providers_touch_the_network():
     for path in set(sources()) - LOCAL_NETWORK:
-        if not path.startswith("notifications/providers/"):
+        if not path.startswith(("notifications/providers/", "carriers/")):
             touched = {name for name in imports_of(path) if reaches_out(name)}
             assert not touched, f"{path} touches the network: {touched}"
 

@@ -11,11 +11,12 @@ import requests
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from carriers import magic
 from notifications import clock, contacts
 from notifications.enums import ContactKind, ContactStatus, DeliveryStatus, Reason
 from notifications.management.commands import outbox_carrier as command
 from notifications.models import CarrierEvent, DeliveryAttempt
-from notifications.providers import outbox_carrier, outbox_magic
+from notifications.providers import outbox_carrier
 from notifications.providers.outbox import OutboxMessage
 from notifications.providers.outbox_carrier import Carrier, NotHere, NotTaken, post_here, report_all
 from tests.clinic import DESK
@@ -27,6 +28,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "noon")]
 SENT, DELIVERED = (DeliveryStatus.ACCEPTED, ""), (DeliveryStatus.DELIVERED, "")
 BOUNCED = (DeliveryStatus.FAILED, Reason.BOUNCED_HARD)
 TROUBLE = (DeliveryStatus.FAILED, Reason.PROVIDER_ERROR)
+AGAIN = (DeliveryStatus.PLANNED, Reason.SOFT_FAIL)
+PAUSED = (DeliveryStatus.FAILED, Reason.CHANNEL_OFF)
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +78,9 @@ def test_anas_text_and_mail_are_delivered_and_both_are_reported_once(ana):
     ("number", "outcome", "address"),
     [
         ("+12125550199", BOUNCED, ContactStatus.NEEDS_UPDATE),
-        ("+12125550198", TROUBLE, ContactStatus.ACTIVE),
+        ("+12125550198", AGAIN, ContactStatus.ACTIVE),
         ("+12125550197", BOUNCED, ContactStatus.NEEDS_UPDATE),
-        ("+12125550196", TROUBLE, ContactStatus.ACTIVE),
+        ("+12125550196", PAUSED, ContactStatus.ACTIVE),
         ("+12125550195", SENT, ContactStatus.ACTIVE),
     ],
 )
@@ -108,7 +111,7 @@ def test_twilios_own_magic_numbers_are_refused_at_once(ana, number, reason, addr
     assert status_of(made, "sms") == (DeliveryStatus.FAILED, reason)
     assert phone.status == address
     code = DeliveryAttempt.objects.get(delivery__channel="sms").code
-    assert code == outbox_magic.REFUSED_NUMBERS[number]
+    assert code == magic.TEXTS[number].code
     assert not OutboxMessage.objects.filter(channel="sms").exists()
 
 

@@ -24,16 +24,16 @@ from notifications.enums import (
 from notifications.providers import vapid, webpush
 from notifications.types import AnswerLost, ChannelError
 from tests.clinic import DESK
-from tests.engine import NOON, NotePayload, run, send, status_of
+from tests.engine import NOON, NotePayload, run, send, send_at, status_of
 from tests.pushing import (
     MOZILLA,
     PUBLIC,
     SENTENCE,
-    Names,
     Service,
     browser_keys,
     device,
     envelope,
+    resolve,
     said,
     with_key,
 )
@@ -50,17 +50,6 @@ def key(settings, monkeypatch):
     """The site's public key; name servers know the push services of the browsers' makers."""
     monkeypatch.setattr(socket, "getaddrinfo", resolve(socket.getaddrinfo))
     return with_key(settings)
-
-
-def resolve(really):
-    """Answer for push services as on the open internet, and leave this machine's names alone."""
-
-    def answer(host, port, *args, **options):
-        if host.endswith((".com", ".net")):
-            return Names(PUBLIC).getaddrinfo(host, port)
-        return really(host, port, *args, **options)
-
-    return answer
 
 
 # -- the foreign implementation -----------------------------------------------------------------
@@ -381,8 +370,7 @@ def test_a_lost_answer_is_tried_once_more_and_replaces_the_first(service, note, 
         actor=DESK,
     )
     service.answers = [requests.exceptions.ReadTimeout()]
-    made = send(ana)
-    run(NOON)
+    made = send_at(NOON, ana)
     assert status_of(made, "push") == (DeliveryStatus.UNKNOWN, Reason.ANSWER_UNKNOWN)
     run(NOON + timedelta(minutes=11))
     assert status_of(made, "push") == (DeliveryStatus.ACCEPTED, "")

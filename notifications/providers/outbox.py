@@ -1,6 +1,7 @@
 """Stands in for every carrier in development and tests: keeps what would have left in a table."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.core.mail import EmailMessage
@@ -8,12 +9,11 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 
+from carriers import magic
 from notifications import clock
 from notifications.crypto import MasterSealedField, new_id
-from notifications.providers import twilio_calls, twin
-from notifications.providers.outbox_magic import REFUSED_NUMBERS
-from notifications.providers.twilio_codes import meaning_of
-from notifications.types import ChannelError, Envelope, Receipt, Reply, SendResult
+from notifications.providers import outbox_fates, twilio_calls, twin
+from notifications.types import Envelope, Receipt, Reply, SendResult
 
 
 class OutboxMessage(models.Model):
@@ -44,10 +44,10 @@ class Outbox:
         self.channel = channel
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
-        """Keep a message. Raises ChannelError for Twilio's magic numbers, as Twilio does."""
-        address = envelope.to["address"]
-        if address in REFUSED_NUMBERS:
-            raise _refusal(REFUSED_NUMBERS[address])
+        """Keep a message. To magic recipients raises ChannelError or AnswerLost as carriers do."""
+        address, name = envelope.to["address"], f"{self.channel} {envelope.delivery_id}"
+        fate = outbox_fates.fate_of(self.channel, address)
+        outbox_fates.before_taking(fate, channel=self.channel, name=name)
         kept = OutboxMessage(
             channel=self.channel, delivery_id=str(envelope.delivery_id), to=address
         )
@@ -57,7 +57,24 @@ class Outbox:
             "callback_url": envelope.callback_url if self.channel == "sms" else "",
         }
         kept.save(force_insert=True)
+        outbox_fates.after_taking(fate)
         return SendResult(provider_id=kept.content["provider_id"])
+
+    def look_up(
+        self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
+    ) -> list[Receipt]:
+        """Return what is kept of a delivery, as a carrier that can be asked would."""
+        kept = OutboxMessage.objects.filter(delivery_id=str(envelope.delivery_id))
+        return [
+            twilio_calls.receipt(
+                row.content["provider_id"],
+                said="sent",
+                code="",
+                delivery_id=envelope.delivery_id,
+                raw={"sid": row.content["provider_id"]},
+            )
+            for row in kept.filter(channel=self.channel).order_by("-id")
+        ]
 
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         """Return what our own stand-in reports. Raises PermissionDenied for anybody else."""
@@ -73,13 +90,6 @@ class Outbox:
         return twilio_calls.reply_response(answer=answer)
 
 
-def _refusal(code: str) -> ChannelError:
-    meaning = meaning_of(code)
-    return ChannelError(
-        code=code, kind=meaning.kind, contact=meaning.contact, retry_after=meaning.retry_after
-    )
-
-
 class EmailBackend(BaseEmailBackend):
     """Django's e-mail backend for development: EMAIL_BACKEND's default."""
 
@@ -87,14 +97,20 @@ class EmailBackend(BaseEmailBackend):
     speaks_mailgun = True  # its stand-in reports as that service does
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Keep mails. To magic addresses raises what smtplib does."""
         for message in email_messages:
-            OutboxMessage.objects.create(
-                channel="email",
-                delivery_id=message.extra_headers.get("X-Delivery-Id", ""),
-                to=", ".join(message.recipients()),
-                content=_content(message),
-            )
+            _keep(message)
         return len(email_messages)
+
+
+def _keep(message: EmailMessage) -> None:
+    to, delivery = ", ".join(message.recipients()), message.extra_headers.get("X-Delivery-Id", "")
+    fate = magic.fate_of_mail(to)
+    outbox_fates.before_mailing(fate, to=to, name=f"email {delivery or to}")
+    OutboxMessage.objects.create(
+        channel="email", delivery_id=delivery, to=to, content=_content(message)
+    )
+    outbox_fates.after_mailing(fate)
 
 
 def _content(message: EmailMessage) -> dict:

@@ -9,14 +9,16 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.conf import settings
 
+from carriers import magic
 from notifications import clock
-from notifications.providers import outbox_magic, twilio_calls, twin
+from notifications.providers import twilio_calls, twin
 from notifications.providers.outbox import OutboxMessage
 
 ACCOUNT = "AC" + "0" * 32
@@ -32,16 +34,25 @@ class Call:
     body: bytes
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
+    answers_to: str = ""  # who gets as a text what the site answers
+
+
+def is_due(message: OutboxMessage) -> bool:
+    """Return whether anything is said of a message by now; of most, at once."""
+    wait = magic.fate_of_text(message.to).late if message.channel == "sms" else 0.0
+    age = clock.now() - message.created_at  # below zero where `run_due --now` has played on
+    return not timedelta() <= age < timedelta(seconds=wait)
 
 
 def calls_about(message: OutboxMessage) -> list[Call]:
     """Return what the carrier reports of a message, in order; nothing where nobody asked."""
     if message.channel == "email" and message.delivery_id:
-        fate = outbox_magic.fate_of_mail(message.to)
+        fate = magic.fate_of_mail(message.to)
         return [event(message, said, fate.code) for said in fate.reports]
     if message.content.get("callback_url"):
-        fate = outbox_magic.fate_of_text(message.to)
-        return [status(message, said, fate.code) for said in fate.reports]
+        fate = magic.fate_of_text(message.to)
+        calls = [status(message, said, fate.code) for said in fate.reports]
+        return [*calls, _written(message, fate.writes)] if fate.writes else calls
     return []
 
 
@@ -61,9 +72,15 @@ def status(message: OutboxMessage, said: str, code: str) -> Call:
     return _signed(message.content["callback_url"], params)
 
 
-def reply(*, number: str, text: str) -> Call:
+def _written(message: OutboxMessage, text: str) -> Call:
+    """Return what a magic number writes back; the same call however often it is made."""
+    sid = hashlib.sha256(f"{message.pk} {text}".encode()).hexdigest()[:32]
+    return reply(number=message.to, text=text, sid=f"SM{sid}")
+
+
+def reply(*, number: str, text: str, sid: str = "") -> Call:
     """Return what Twilio posts when somebody writes to the practice's number."""
-    params = _message_params(f"SM{uuid4().hex}") | {
+    params = _message_params(sid or f"SM{uuid4().hex}") | {
         "From": number,
         "To": SENDER,
         "Body": text,
@@ -71,20 +88,21 @@ def reply(*, number: str, text: str) -> Call:
         "NumSegments": "1",
         "SmsStatus": "received",
     }
-    return _signed(f"{settings.PUBLIC_URL}/webhooks/sms/replies/", params)
+    return _signed(f"{settings.PUBLIC_URL}/webhooks/sms/replies/", params, answers_to=number)
 
 
 def _message_params(sid: str) -> dict[str, str]:
     return {"AccountSid": ACCOUNT, "ApiVersion": "2010-04-01", "MessageSid": sid, "SmsSid": sid}
 
 
-def _signed(url: str, params: dict[str, str]) -> Call:
+def _signed(url: str, params: dict[str, str], *, answers_to: str = "") -> Call:
     signature = twilio_calls.signature(url=url, params=params, token=twin.key("sms"))
     return Call(
         url=url,
         body=urlencode(params).encode(),
         content_type=FORM,
         headers={twilio_calls.SIGNATURE_HEADER: signature},
+        answers_to=answers_to,
     )
 
 

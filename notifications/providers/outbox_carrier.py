@@ -101,6 +101,8 @@ class Carrier:
 
     def _report(self, message: OutboxMessage) -> int:
         """Make a message's calls, from the first that was not taken on; return how many."""
+        if not outbox_calls.is_due(message):
+            return 0
         told = before = message.content.get("told", 0)
         is_old = message.created_at < clock.now() - OLDEST  # as in a demo that begins last month
         calls = [] if is_old else outbox_calls.calls_about(message)
@@ -121,6 +123,8 @@ class Carrier:
             return False
         if answer.status_code >= 400:
             logger.warning("the site answered %s to a report of ours", answer.status_code)
+        elif call.answers_to:
+            _keep_answer(answer, number=call.answers_to)
         return answer.status_code < 500
 
 
@@ -140,6 +144,11 @@ def send_reply(*, number: str, text: str, post: Post = post_here) -> str:
     answer = _made(outbox_calls.reply(number=number, text=text), post)
     if not 200 <= answer.status_code < 300:
         raise NotTaken(str(answer.status_code))
+    return _keep_answer(answer, number=number)
+
+
+def _keep_answer(answer: Any, *, number: str) -> str:
+    """Keep what the site answers a patient's text with as a text to them, and return it."""
     said = [each.text or "" for each in _twiml(answer.content).iter("Message")]
     for words in said:
         OutboxMessage.objects.create(channel="sms", to=number, content={"text": words})

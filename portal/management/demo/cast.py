@@ -92,7 +92,7 @@ SPANISH = (
     "Hugo Quintana",
     "Pilar Cordero",
 )
-# Addresses at which the outbox's carrier reports trouble: see providers/outbox_magic.py.
+# Addresses at which the outbox's carrier reports trouble: see docs/rehearsing.md.
 TROUBLE = {
     "jamal.peters@example.com": {"email": "bounce+jamal.peters@example.com"},
     "leo.marchetti@example.com": {"phone": "(212) 555-0198"},
