@@ -12,7 +12,7 @@ from notifications import clock, delivery, heartbeats, inbox, scheduler
 from notifications.heartbeats import CLOCK, HOUSE, RECONCILER, WORKER
 from notifications.models import Heartbeat
 
-pytestmark = [pytest.mark.django_db, pytest.mark.req("R-16")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -25,18 +25,21 @@ def names():
     return set(Heartbeat.objects.values_list("name", flat=True))
 
 
+@pytest.mark.req("R-16")
 def test_a_tick_is_a_sign_of_life_of_clock_worker_and_reconciler():
     scheduler.tick()
     assert names() == {CLOCK, WORKER, RECONCILER, HOUSE}
     assert all(age < 5 for age in heartbeats.ages().values())
 
 
+@pytest.mark.req("R-16")
 def test_who_never_lived_has_no_age():
     heartbeats.beat(WORKER)
     assert heartbeats.ages()[CLOCK] is None
     assert heartbeats.ages()[WORKER] < 5
 
 
+@pytest.mark.req("R-16")
 def test_the_clock_beats_when_a_tick_begins_even_if_it_breaks(monkeypatch):
     def broken(**_):
         raise RuntimeError("no work today")
@@ -47,6 +50,7 @@ def test_the_clock_beats_when_a_tick_begins_even_if_it_breaks(monkeypatch):
     assert names() == {CLOCK}
 
 
+@pytest.mark.req("R-16")
 def test_a_worker_beats_when_it_takes_a_task_and_when_it_looks_for_work():
     pre_execute.send(sender="django_q", func=delivery.work, task={})
     assert names() == {WORKER}
@@ -56,6 +60,7 @@ def test_a_worker_beats_when_it_takes_a_task_and_when_it_looks_for_work():
     assert names() == {WORKER}
 
 
+@pytest.mark.req("R-16")
 def test_one_who_works_on_and_on_beats_every_few_seconds_only(django_assert_num_queries):
     heartbeats.beat(WORKER, every=60)
     with django_assert_num_queries(0):
@@ -65,12 +70,14 @@ def test_one_who_works_on_and_on_beats_every_few_seconds_only(django_assert_num_
     assert heartbeats.ages()[WORKER] < 5
 
 
+@pytest.mark.req("R-16")
 def test_a_rehearsal_at_another_moment_is_no_sign_of_life():
     with clock.at(timezone.now() + timedelta(days=1)):
         scheduler.tick()
     assert names() == set()
 
 
+@pytest.mark.req("R-16")
 def test_a_heartbeat_that_cannot_be_written_stops_nothing_and_is_told_once(monkeypatch, caplog):
     def full(*_, **__):
         raise OperationalError("database or disk is full")
@@ -85,6 +92,7 @@ def test_a_heartbeat_that_cannot_be_written_stops_nothing_and_is_told_once(monke
     assert names() == {WORKER}
 
 
+@pytest.mark.req("R-16")
 def test_house_is_kept_once_an_hour_though_the_clock_beats_as_a_tick_begins(monkeypatch):
     kept = []
     monkeypatch.setattr(inbox, "recount", lambda: kept.append("recount"))

@@ -19,7 +19,7 @@ from tests.browser.desk import Desk
 from tests.rig.live import Site, live_site
 from tests.rig.supervised import Supervisor, signal_all, supervised
 
-pytestmark = [pytest.mark.servers, pytest.mark.req("R-16")]
+pytestmark = pytest.mark.servers
 
 WAITS = ("--red-after", "2", "--silent-after", "4", "--settle", "10")
 SILENCE = "6"
@@ -93,6 +93,7 @@ def admitted(desk: Desk, email: str) -> str:
     return patient
 
 
+@pytest.mark.req("R-16")
 def test_idle_workers_killed_with_the_queues_lock_in_hand_are_replaced(clinic):
     """The one that waits for the next task holds the lock; with both gone it is gone for sure."""
     eventually(lambda: clinic.supervisor.readyz().get("status") == "ok")
@@ -115,6 +116,7 @@ def is_whole_again(clinic, before) -> bool:
     return now is not None and not set(now.workers) & set(before.workers)
 
 
+@pytest.mark.req("R-16")
 def test_a_message_that_kills_its_worker_is_settled_and_others_go_on(clinic, planted):
     victim = admitted(clinic.desk, "kills@example.com")
     deadly, begun = clinic.tells(victim), time.monotonic()
@@ -133,6 +135,8 @@ def test_a_message_that_kills_its_worker_is_settled_and_others_go_on(clinic, pla
     assert clinic.has_sent(deadly)
 
 
+@pytest.mark.req("S-14")
+@pytest.mark.req("R-16")
 def test_a_planted_schedule_that_cannot_be_read_does_not_stop_the_clock(clinic, planted):
     def has_ticked_since():
         age = clinic.supervisor.readyz()["heartbeats"]["clock"]
@@ -146,6 +150,7 @@ def test_a_planted_schedule_that_cannot_be_read_does_not_stop_the_clock(clinic, 
     ]
 
 
+@pytest.mark.req("R-16")
 def test_a_worker_killed_with_all_its_processes_is_replaced(clinic):
     worker = clinic.watchman()
     os.killpg(worker, signal.SIGKILL)
@@ -154,6 +159,7 @@ def test_a_worker_killed_with_all_its_processes_is_replaced(clinic):
     assert clinic.watchman() != worker
 
 
+@pytest.mark.req("R-16")
 def test_a_worker_that_is_alive_but_frozen_is_replaced(clinic):
     worker = clinic.watchman()
     os.killpg(worker, signal.SIGSTOP)
@@ -165,6 +171,7 @@ def test_a_worker_that_is_alive_but_frozen_is_replaced(clinic):
     assert "The worker is being restarted: /readyz has been red" in clinic.supervisor.said()
 
 
+@pytest.mark.req("R-16")
 def test_a_worker_that_lost_its_queue_still_stops_when_asked(clinic):
     """Its cluster waits for the dead for ever; who asks is not kept waiting."""
     started = len(clinic.site.log("worker"))
@@ -177,6 +184,7 @@ def test_a_worker_that_lost_its_queue_still_stops_when_asked(clinic):
     assert "The cluster does not stop" in clinic.site.log("worker")[started:]
 
 
+@pytest.mark.req("R-16")
 def test_at_the_end_all_is_well(clinic):
     told = eventually(lambda: told if (told := clinic.supervisor.readyz())["status"] == "ok" else 0)
     assert told["problems"] == []
