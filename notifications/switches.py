@@ -24,7 +24,9 @@ FEWEST_CALLS, IN_A_ROW = 20, 5
 FIRST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=2)
 MOST_DOUBLINGS = 2
 TROUBLE = (AttemptResult.UNAVAILABLE, AttemptResult.ANSWER_LOST)
-LEASE_LOST = "lease_lost"  # the code of an attempt whose worker died: no fault of the carrier's
+# Codes of attempts whose answer was lost through no fault of the carrier's: the worker died, or
+# the database comes from a backup.
+LEASE_LOST, RESTORED = "lease_lost", "restored"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,23 @@ def read() -> Switches:
     rows = {row.name: row for row in Switch.objects.all()}
     everything = rows.pop(Switch.EVERYTHING, None)
     return Switches(everything=everything, channels=rows)
+
+
+def alarms() -> list[str]:
+    """Return a sentence for whoever runs the site for each switch that keeps messages waiting."""
+    switched, sentences = read(), []
+    if switched.is_held:
+        since, why = switched.held_since(), switched.everything.why
+        sentences.append(f"All is held since {since:%F %H:%M} UTC ({why}): `manage.py release`.")
+    for name, each in switched.channels.items():
+        if each.off_at is not None:
+            sentences.append(
+                f"The channel {name} is paused since {each.off_at:%F %H:%M} UTC, its carrier "
+                f"answers {each.why}: mend the set-up, then `manage.py resume {name}`."
+            )
+        elif each.trips:
+            sentences.append(f"The carrier of {name} does not answer: it is tried by itself.")
+    return sentences
 
 
 # -- everything ---------------------------------------------------------------------------------
@@ -161,7 +180,7 @@ def note_trouble(*, channel: str) -> None:
     however long that took: a small practice's would otherwise use up their tries in an outage.
     """
     heard = DeliveryAttempt.objects.filter(delivery__channel=channel, finished_at__isnull=False)
-    heard = heard.exclude(code=LEASE_LOST)
+    heard = heard.exclude(code__in=(LEASE_LOST, RESTORED))
     if not (_fails_half(heard) or _fails_always(heard)):
         return
     Switch.objects.get_or_create(name=channel)

@@ -13,8 +13,9 @@ from django.db import transaction
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from notifications import clock, windows
+from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
+from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
@@ -26,6 +27,7 @@ __all__ = [
     "WORK_SECONDS",
     "Report",
     "cancel_open",
+    "doubt",
     "links_for",
     "oldest_due",
     "run_due",
@@ -58,6 +60,7 @@ def _wake() -> None:
 def work() -> None:
     """Deliver what is due now: what a wake-up runs. Safe to run twice, or never."""
     run_due(seconds=WORK_SECONDS)
+    heartbeats.beat(heartbeats.WORKER)
     windows.passing(windows.Window.BEFORE_ACKNOWLEDGE)
 
 
@@ -67,6 +70,7 @@ def run_due(*, seconds: float = WORK_SECONDS) -> Report:
     What is under way when the time is over, or when something breaks, is waited for and recorded.
     """
     report, until, look = Report(), monotonic() + seconds, 1
+    watermark.hold_if_restored()
     recover(report=report)
     with Couriers(slots=int(settings.NOTIFICATIONS_SEND_SLOTS)) as couriers:
         try:
@@ -85,6 +89,7 @@ def _round(couriers: Couriers, report: Report, *, look: int) -> int:
     as in a broadcast to people without a number; 0 when there is nothing left to do. Whose
     addresses somebody is changing comes next, a moment later.
     """
+    heartbeats.beat(heartbeats.WORKER, every=heartbeats.SECONDS)
     room, before, report.passed_by = couriers.room(), report.total, 0
     parcels = claim(limit=room, look=look, report=report) if room else []
     settled = report.total - before

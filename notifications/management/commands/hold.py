@@ -1,0 +1,32 @@
+"""`manage.py hold`: let nothing leave until `manage.py release`; patients' inboxes go on."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from notifications import switches
+from notifications.management.moments import EXAMPLE, moment_of
+
+ACTOR = "system:hold"
+
+
+class Command(BaseCommand):
+    help = (
+        "Hold every e-mail, text and push until `manage.py release`. With --restored, as after a "
+        "backup was put back: what was due since then may have been sent, and is asked about."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--why", default="held by command", help="shown to staff")
+        parser.add_argument(
+            "--restored",
+            metavar="ISO",
+            help=f"when the backup was made, with its zone, such as {EXAMPLE}",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        moment = moment_of(options["restored"], option="--restored")
+        if not switches.hold(actor=ACTOR, why=options["why"], restored_from=moment):
+            since = switches.read().held_since()
+            raise CommandError(f"Everything is held already, since {since:%Y-%m-%d %H:%M} UTC.")
+        self.stdout.write("Nothing leaves until `manage.py release`. Inboxes go on as usual.")
