@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
 
 from notifications import clock
 from notifications.providers import twilio_calls
@@ -97,6 +101,10 @@ class Forgetful:
             if (each.sid == provider_id if provider_id else _is_like(each, number, content, since))
         ]
         return [_receipt(each, envelope) for each in found]
+
+    def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
+        token = settings.NOTIFICATIONS_TWILIO_AUTH_TOKEN
+        return twilio_calls.receipts_in(request=request, token=token, delivery_id=delivery_id)
 
 
 def _is_like(kept: Kept, number: str, content: Mapping[str, str], since: datetime) -> bool:
