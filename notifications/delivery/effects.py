@@ -67,9 +67,9 @@ def apply(
         return True
     if effect not in EFFECTS or held.status == EFFECTS[effect][0]:
         return False
-    if left_at is not None and left_at < _known_since(held):
-        return False
     status = EFFECTS[effect][0]
+    if left_at is not None and left_at < _known_since(held, status):
+        return False
     contacts.set_status(contact=held, status=status, reason=code[:64], actor=ACTOR)
     return True
 
@@ -82,9 +82,15 @@ def after_soft_failures(row: Delivery) -> ContactEffect:
     return ContactEffect.NEEDS_UPDATE if is_dead else ContactEffect.NONE
 
 
-def _known_since(contact: ContactPoint) -> datetime:
-    """Return when an address was last shown to work, or changed by a person."""
-    return max(contact.status_at, contact.verified_at or contact.status_at)
+def _known_since(contact: ContactPoint, status: ContactStatus) -> datetime:
+    """Return when an address was last shown to work, or changed by a person.
+
+    That it does not work says nothing against a STOP that is heard of after that.
+    """
+    verified_at = contact.verified_at or contact.created_at
+    if status == ContactStatus.OPTED_OUT and contact.status == ContactStatus.NEEDS_UPDATE:
+        return verified_at
+    return max(contact.status_at, verified_at)
 
 
 def _shared_with(contact: ContactPoint) -> list[ContactPoint]:
