@@ -8,7 +8,7 @@ from notifications.delivery.escalate import escalate
 from notifications.delivery.handover import Outcome
 from notifications.delivery.meanings import after_error, heed, is_trouble
 from notifications.delivery.statuses import Report, audit_status, move
-from notifications.enums import AttemptResult, ContactEffect, DeliveryStatus, Reason
+from notifications.enums import OPEN_STATUSES, AttemptResult, ContactEffect, DeliveryStatus, Reason
 from notifications.models import Delivery, DeliveryAttempt
 from notifications.types import AnswerLost
 
@@ -114,8 +114,9 @@ def _finish_after_receipt(outcome: Outcome, report: Report) -> bool:
     )
     if not ended.update(latency_ms=outcome.latency_ms, finished_at=clock.now(), **known):
         return False
-    if known:
-        Delivery.objects.filter(pk=row.pk, provider_id="").update(**known)
+    if known:  # unless it is planned again by now: the next try gets an id of its own
+        nameless = Delivery.objects.filter(pk=row.pk, provider_id="")
+        nameless.exclude(status__in=OPEN_STATUSES).update(**known)
     row.refresh_from_db(fields=["status"])
     report.add(row.status)
     return True
