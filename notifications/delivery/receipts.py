@@ -115,12 +115,11 @@ def _move(row: Delivery, receipt: Receipt, said: Callable[..., bool]) -> bool:
 
 
 def _its_id(row: Delivery, receipt: Receipt) -> str:
-    """Return the carrier's id of a message, as far as it is known now."""
+    """Return the carrier's id of a message's last try, as far as it is known now."""
     said = receipt.provider_id[:200]
-    is_earlier = row.tries.filter(provider_id=said, number__lt=row.attempts).exists()
-    if not row.provider_id or (said and not is_earlier and _is_by_likeness(row)):
-        return said
-    return row.provider_id
+    if not said or row.tries.filter(provider_id=said, number__lt=row.attempts).exists():
+        return row.provider_id
+    return said if not row.provider_id or _is_by_likeness(row) else row.provider_id
 
 
 def _is_news(row: Delivery, receipt: Receipt) -> bool:
@@ -147,7 +146,9 @@ def _changes(row: Delivery, receipt: Receipt) -> dict:
     meaning = receipt.meaning or Meaning(kind=ErrorKind.PERMANENT, contact=receipt.contact)
     error = ChannelError.of(receipt.code[:64], meaning)
     heed(meaning, code=error.code, channel=row.channel)
-    if meaning.kind == ErrorKind.CONFIGURATION:  # it was taken: saying it again makes it worse
+    # It was taken: saying it again makes it worse. And of a try before the backup of this database
+    # nothing is known by which a later word about it could be told from one about the next try.
+    if meaning.kind == ErrorKind.CONFIGURATION or not row.attempts:
         ended = failed(error, effect=meaning.contact)
     else:
         ended = after_error(row, error)

@@ -40,11 +40,11 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     # Carriers may know more than the rows do, which may come from a backup.
     _S.PLANNED: frozenset(
         {_S.HELD, _S.SENDING, _S.EXPIRED, _S.CANCELLED, _S.SKIPPED}
-        | {_S.ACCEPTED, _S.DELIVERED, _S.UNKNOWN}
+        | {_S.ACCEPTED, _S.DELIVERED, _S.FAILED, _S.UNKNOWN}
     ),
     _S.HELD: frozenset(
         {_S.PLANNED, _S.SENDING, _S.EXPIRED, _S.CANCELLED, _S.SKIPPED}
-        | {_S.ACCEPTED, _S.DELIVERED, _S.UNKNOWN}
+        | {_S.ACCEPTED, _S.DELIVERED, _S.FAILED, _S.UNKNOWN}
     ),
     _S.SENDING: frozenset(
         {_S.PLANNED, _S.ACCEPTED, _S.DELIVERED, _S.FAILED, _S.UNKNOWN, _S.EXPIRED, _S.SKIPPED}
