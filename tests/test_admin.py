@@ -228,13 +228,13 @@ def test_the_first_page_counts_what_waits_and_leads_to_it(chief_client, ana, ben
     mine, other = send(ana), send(ben)
     Delivery.objects.filter(notification=mine, channel="sms").update(status="failed")
     Delivery.objects.filter(notification=other, channel="sms").update(
-        status="failed", due_at=timezone.now() - timedelta(days=9)
+        status="failed", status_at=timezone.now() - timedelta(days=9)
     )
     ContactPoint.objects.filter(pk=phone.pk).update(status=ContactStatus.NEEDS_UPDATE)
     found = work_on(chief_client)
     assert {words: count for words, (count, _url) in found.items()} == {
         "texts that wait for an answer": 0,
-        "message that failed in the last 7 days": 1,
+        "message of the last 7 days that did not get through": 1,
         "address that does not work": 1,
     }
     for count, url in found.values():
