@@ -14,9 +14,10 @@ from django.db import transaction
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from notifications import clock, windows
+from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
 from notifications.delivery.desk import for_a_person, mark_handled, plan_again
+from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
@@ -28,6 +29,7 @@ __all__ = [
     "WORK_SECONDS",
     "Report",
     "cancel_open",
+    "doubt",
     "for_a_person",
     "links_for",
     "mark_handled",
@@ -73,6 +75,7 @@ def try_again(*, delivery_id: UUID, actor: str) -> None:
 def work() -> None:
     """Deliver what is due now: what a wake-up runs. Safe to run twice, or never."""
     run_due(seconds=WORK_SECONDS)
+    heartbeats.beat(heartbeats.WORKER)
     windows.passing(windows.Window.BEFORE_ACKNOWLEDGE)
 
 
@@ -82,6 +85,7 @@ def run_due(*, seconds: float = WORK_SECONDS) -> Report:
     What is under way when the time is over, or when something breaks, is waited for and recorded.
     """
     report, until, look = Report(), monotonic() + seconds, 1
+    watermark.hold_if_restored()
     recover(report=report)
     with Couriers(slots=int(settings.NOTIFICATIONS_SEND_SLOTS)) as couriers:
         try:
@@ -100,6 +104,7 @@ def _round(couriers: Couriers, report: Report, *, look: int) -> int:
     as in a broadcast to people without a number; 0 when there is nothing left to do. Whose
     addresses somebody is changing comes next, a moment later.
     """
+    heartbeats.beat(heartbeats.WORKER, every=heartbeats.SECONDS)
     room, before, report.passed_by = couriers.room(), report.total, 0
     parcels = claim(limit=room, look=look, report=report) if room else []
     settled = report.total - before

@@ -55,6 +55,9 @@ SAID: tuple[tuple[Any, Iterable[str]], ...] = (
     # pushes
     (_("the key for pushes is missing or wrong"), ("no_vapid_key", "bad_vapid_subject")),
     (_("the device is no longer registered"), ("410",)),
+    # our own
+    (_("our program stopped in the middle"), ("lease_lost",)),
+    (_("the database was put back from a backup"), ("restored",)),
     # any
     (_("it refuses our key or password"), ("401", "403")),
     (_("the provider is not set up here"), ("not_configured", "ImproperlyConfigured")),
