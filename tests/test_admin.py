@@ -39,6 +39,7 @@ from notifications.models import (
     PatientNotification,
     PatientNotificationPreference,
     ScheduledNotification,
+    Switch,
 )
 from notifications.scheduler import tick
 from portal.models import Appointment, ExternalId, Guardianship, RecallSchedule, ReminderRule, User
@@ -76,6 +77,7 @@ NEVER_CHANGED = [
     "notifications.outboxmessage",
     "notifications.carrierevent",
     "notifications.inboundtext",
+    "notifications.switch",
 ]
 CANARY = "canary-root-canal-on-tooth-14"
 
@@ -128,6 +130,7 @@ def lived(ana, ben, location, provider, chief):
     RecallSchedule.objects.create(patient=ana, kind="hygiene", months=6, due_on="2026-12-01")
     ExternalId.objects.create(source="pms", resource="Patient", external_id="1", object_id=ana.pk)
     a_text_came_in()
+    Switch.objects.create(name="sms", off_at=timezone.now(), off_by="system:test", why="20003")
     ana.notification_preferences.create(
         type="lab_results", channel="email", enabled=False, changed_by=f"user:{ana.pk}"
     )

@@ -26,9 +26,13 @@ RIGHT = "notifications.change_switch"
 
 @admin.register(Switch)
 class SwitchAdmin(ReadOnly):
-    list_display = ("of_what", "state", "off_at", "by_whom", "because", "rests_until", "what_next")
-    readonly_fields = ("of_what", "state", "because", "what_next")
+    list_display = ("of_what", "state", "off_at", "by_whom", "because", "rests_until")
+    readonly_fields = ("of_what", "state", "because")
     ordering = ("name",)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Show the way out to those who may take it."""
+        return self.list_display + (("what_next",) if request.user.has_perm(RIGHT) else ())
 
     def patient_id_of(self, obj: Switch) -> UUID | None:
         return None
