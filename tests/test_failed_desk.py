@@ -220,7 +220,7 @@ def test_each_is_dealt_with_by_itself(desk, ana, ben, carrier):
     lost = failed_text(ben, carrier, answer=LOST, number=BENS_NUMBER)
     page = text_of(press(desk, "try_again", sent, lost))
     assert "1 message is tried again." in page
-    assert "1: It may have gone" in page
+    assert "Not changed (1): It may have gone" in page
 
 
 # -- dealt with ---------------------------------------------------------------------------------

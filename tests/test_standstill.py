@@ -62,7 +62,7 @@ def clerk(*rights):
 
 def banner_on(client, path="/admin/"):
     """Return the words of what stands still on a page, or nothing."""
-    _before, found, rest = text_of(client.get(path)).partition('<section class="standstill"')
+    _before, found, rest = text_of(client.get(path)).partition('<section class="standstill')
     return " ".join(rest.split("</section>")[0].split()) if found else ""
 
 

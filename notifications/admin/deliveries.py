@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from notifications import audit, contacts, delivery
 from notifications.admin.base import ByPatient, ReadOnly
 from notifications.enums import Reason
-from notifications.history import code_in_words
+from notifications.history import channel_label, code_in_words, words_for
 from notifications.models import Delivery, DeliveryAttempt
 from notifications.providers.outbox import OutboxMessage
 from notifications.rendering import next_step, sentence
@@ -42,7 +42,7 @@ class ReasonFilter(admin.SimpleListFilter):
 class ForAPersonFilter(admin.SimpleListFilter):
     """What did not get through lately and waits for somebody, and what was dealt with."""
 
-    title = _("for a person")
+    title = _("what did not get through")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple]:
@@ -58,10 +58,7 @@ class ForAPersonFilter(admin.SimpleListFilter):
 class DeliveryAdmin(ByPatient, ReadOnly):
     audits_itself = True  # the engine does
     patient_path = "notification__patient"
-    list_display = (
-        *("due_at", "patient_name", "channel", "to"),
-        *("status", "last_code", "why", "what_next"),
-    )
+    list_display = ("due_at", "patient_name", "where", "stands", "last_code", "what_next")
     list_filter = (
         *(ForAPersonFilter, "status", "channel"),
         *(ReasonFilter, "notification__type", "due_at"),
@@ -74,6 +71,14 @@ class DeliveryAdmin(ByPatient, ReadOnly):
     # A row is never edited; the actions need the permission to change.
     def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
         return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+
+    @admin.display(description=_("where to"), ordering="channel")
+    def where(self, row: Delivery) -> str:
+        return f"{channel_label(row.channel)} {self.to(row)}".rstrip()
+
+    @admin.display(description=_("how it stands"), ordering="status")
+    def stands(self, row: Delivery) -> str:
+        return words_for(row)
 
     @admin.display(description=_("to"))
     def to(self, row: Delivery) -> str:
@@ -129,7 +134,8 @@ class DeliveryAdmin(ByPatient, ReadOnly):
             except Refused as refusal:
                 refusals[refusal.message] = refusals.get(refusal.message, 0) + 1
         for why, count in refusals.items():
-            self.message_user(request, f"{count}: {why}", messages.WARNING)
+            said = _("Not changed (%(count)s): %(why)s") % {"count": count, "why": why}
+            self.message_user(request, said, messages.WARNING)
         return done
 
     def _say(self, request: HttpRequest, said: str, done: int) -> None:
