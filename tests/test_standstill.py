@@ -110,7 +110,7 @@ def test_a_pause_names_the_code_in_words_and_leads_to_the_way_out(client_of_chie
     said = banner_on(client_of_chief)
     assert "Text: nothing is sent." in said
     assert "The provider answers <code>20003</code> (the account&#x27;s id" in said
-    assert f'<a href="{RESUME}">resume: Text</a>' in said
+    assert f'<a href="{RESUME}">Resume: Text</a>' in said
 
 
 def test_a_code_nobody_knows_is_shown_as_it_is(client_of_chief):
