@@ -58,7 +58,7 @@ class ForAPersonFilter(admin.SimpleListFilter):
 class DeliveryAdmin(ByPatient, ReadOnly):
     audits_itself = True  # the engine does
     patient_path = "notification__patient"
-    list_display = ("due_at", "patient_name", "where", "stands", "last_code", "what_next")
+    list_display = ("due", "patient_name", "where", "stands", "what_next", "last_code")
     list_filter = (
         *(ForAPersonFilter, "status", "channel"),
         *(ReasonFilter, "notification__type", "due_at"),
@@ -71,6 +71,11 @@ class DeliveryAdmin(ByPatient, ReadOnly):
     # A row is never edited; the actions need the permission to change.
     def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
         return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+
+    @admin.display(description=_("due"), ordering="due_at")
+    def due(self, row: Delivery) -> str:
+        """Return the moment in a form that leaves room for the reason and the next step."""
+        return date_format(localtime(row.due_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=_("where to"), ordering="channel")
     def where(self, row: Delivery) -> str:
