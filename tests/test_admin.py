@@ -39,6 +39,7 @@ from notifications.models import (
     PatientNotification,
     PatientNotificationPreference,
     ScheduledNotification,
+    Switch,
 )
 from notifications.scheduler import tick
 from portal.models import Appointment, ExternalId, Guardianship, RecallSchedule, ReminderRule, User
@@ -76,6 +77,7 @@ NEVER_CHANGED = [
     "notifications.outboxmessage",
     "notifications.carrierevent",
     "notifications.inboundtext",
+    "notifications.switch",
 ]
 CANARY = "canary-root-canal-on-tooth-14"
 
@@ -128,6 +130,7 @@ def lived(ana, ben, location, provider, chief):
     RecallSchedule.objects.create(patient=ana, kind="hygiene", months=6, due_on="2026-12-01")
     ExternalId.objects.create(source="pms", resource="Patient", external_id="1", object_id=ana.pk)
     a_text_came_in()
+    Switch.objects.create(name="sms", off_at=timezone.now(), off_by="system:test", why="20003")
     ana.notification_preferences.create(
         type="lab_results", channel="email", enabled=False, changed_by=f"user:{ana.pk}"
     )
@@ -228,13 +231,13 @@ def test_the_first_page_counts_what_waits_and_leads_to_it(chief_client, ana, ben
     mine, other = send(ana), send(ben)
     Delivery.objects.filter(notification=mine, channel="sms").update(status="failed")
     Delivery.objects.filter(notification=other, channel="sms").update(
-        status="failed", due_at=timezone.now() - timedelta(days=9)
+        status="failed", status_at=timezone.now() - timedelta(days=9)
     )
     ContactPoint.objects.filter(pk=phone.pk).update(status=ContactStatus.NEEDS_UPDATE)
     found = work_on(chief_client)
     assert {words: count for words, (count, _url) in found.items()} == {
         "texts that wait for an answer": 0,
-        "message that failed in the last 7 days": 1,
+        "message of the last 7 days that did not get through": 1,
         "address that does not work": 1,
     }
     for count, url in found.values():

@@ -95,6 +95,7 @@ def test_each_reason_has_a_sentence_of_its_own_for_the_patient():
             said = sentence_to_patient(reason=reason, params=moment)
         assert said and "%" not in said and "None" not in said
         assert "Patient" not in said and "patient" not in said, reason
+        assert said != sentence_to_patient(reason="some_new_code", params={}), reason
 
 
 def test_the_patient_is_spoken_to_and_staff_are_told_about_the_patient(ana):

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from notifications import clock, contacts, preferences
+from notifications import clock, contacts, delivery, preferences
 from notifications.crypto import blind_index
 from notifications.enums import (
     AuditAction,
@@ -45,6 +45,7 @@ from tests.engine import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
 CANARY = "canary-root-canal-on-tooth-14"
 BUSY = ChannelError(code="30003", kind=ErrorKind.TRANSIENT)
+NO_WAY = ChannelError(code="21612", kind=ErrorKind.PERMANENT)
 MINUTE = timedelta(minutes=1)
 ALWAYS = (
     "portal.view_user",
@@ -145,6 +146,22 @@ def test_no_body_and_no_whole_address_is_on_the_page(desk, ana, location, provid
         assert secret not in html
 
 
+@pytest.mark.req("R-08")
+def test_what_failed_says_what_to_do_until_somebody_has_done_it(desk, ana, ben, carrier):
+    phone_of(ana)
+    carrier.answers = [NO_WAY]
+    row = delivery_of(send(ana), "sms")
+    run()
+    page = page_of(desk, ana)
+    assert "Failed. Our provider had a problem" in page
+    assert "Next step: Retry, or use another channel" in page
+    delivery.mark_handled(delivery_id=row.pk, actor="system:test")
+    page = page_of(desk, ana)
+    assert "Dealt with November 24, 12:00 PM EST" in page
+    assert "Retry, or use another channel" not in page
+    assert "Dealt with" not in page_of(desk, ben)
+
+
 def test_every_try_is_there_with_the_carriers_own_code(desk, ana, carrier):
     phone_of(ana)
     carrier.answers = [BUSY]
@@ -153,7 +170,7 @@ def test_every_try_is_there_with_the_carriers_own_code(desk, ana, carrier):
     run(at=NOON + MINUTE)
     page = page_of(desk, ana)
     assert "2 tries" in page
-    assert re.search(r"Try 1: The carrier was not available 30003", page)
+    assert re.search(r"Try 1: The carrier was not available 30003 \(the phone is", page)
     assert re.search(r"Try 2: Accepted by the carrier told", page)
 
 

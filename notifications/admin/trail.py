@@ -13,7 +13,6 @@ from notifications.models import (
     Consent,
     ContactVerification,
     Heartbeat,
-    Switch,
 )
 
 
@@ -74,8 +73,3 @@ class PatientKeyAdmin(ReadOnly):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
     list_display = ("name", "beat_at")
-
-
-@admin.register(Switch)
-class SwitchAdmin(ReadOnly):
-    list_display = ("name", "off_at", "off_by", "why", "rests_until")

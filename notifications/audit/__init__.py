@@ -10,7 +10,7 @@ Actors are `user:<id>` for people and `system:<job>` for programs. Details hold 
 """
 
 from notifications.audit.purging import purging
-from notifications.audit.reading import refused_minutes
+from notifications.audit.reading import names_of, refused_minutes
 from notifications.audit.sealing import WINDOW, seal
 from notifications.audit.verifying import verify
 from notifications.audit.writing import (
@@ -26,6 +26,7 @@ __all__ = [
     "CARRIERS",
     "WINDOW",
     "actor_of",
+    "names_of",
     "purging",
     "record",
     "record_denied",

@@ -7,6 +7,7 @@ say all there is to know.
 """
 
 from time import monotonic, sleep
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -15,6 +16,7 @@ from django_q.tasks import async_task
 
 from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
+from notifications.delivery.desk import for_a_person, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
@@ -28,10 +30,13 @@ __all__ = [
     "Report",
     "cancel_open",
     "doubt",
+    "for_a_person",
     "links_for",
+    "mark_handled",
     "oldest_due",
     "run_due",
     "settle",
+    "try_again",
     "wake_after_commit",
     "work",
     "written",
@@ -55,6 +60,16 @@ def _wake() -> None:
     windows.passing(windows.Window.BEFORE_WAKE_UP)
     if not OrmQ.objects.filter(lock__lte=clock.real_now()).exists():
         async_task(work)
+
+
+@transaction.atomic
+def try_again(*, delivery_id: UUID, actor: str) -> None:
+    """Plan a failed delivery once more, for now; a press of two sends one.
+
+    Raises Refused for what did not fail, and Delivery.DoesNotExist.
+    """
+    plan_again(delivery_id=delivery_id, actor=actor)
+    wake_after_commit()
 
 
 def work() -> None:

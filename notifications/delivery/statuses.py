@@ -64,12 +64,12 @@ def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes: Any) -
             setattr(row, name, value)
 
 
-def audit_status(row: Delivery) -> None:
+def audit_status(row: Delivery, *, actor: str = ACTOR) -> None:
     """Write where a delivery now stands, in the caller's transaction."""
     is_sent = row.status in (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
     audit.record(
         action=AuditAction.SENT if is_sent else AuditAction.STATUS,
-        actor=ACTOR,
+        actor=actor,
         patient_id=row.notification.patient_id,
         obj=row,
         status=str(row.status),

@@ -1,5 +1,6 @@
 """What happened, in words: to one message, and to everything about one patient."""
 
+from notifications.history.codes import code_in_words
 from notifications.history.entries import Timeline
 from notifications.history.message import Explanation, HistoryEntry, explain, history
 from notifications.history.timeline import timeline
@@ -10,6 +11,7 @@ __all__ = [
     "HistoryEntry",
     "Timeline",
     "channel_label",
+    "code_in_words",
     "explain",
     "gate_label",
     "history",

@@ -17,6 +17,7 @@ class Try:
     result: str
     code: str
     provider_id: str
+    means: str = ""  # the code in our words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class ChannelLine:
     next_step: str
     at: datetime
     due_at: datetime | None  # while it waits
+    handled_at: datetime | None = None
     tries: list[Try] = field(default_factory=list)
     receipts: list[ReceiptLine] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)

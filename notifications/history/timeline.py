@@ -23,6 +23,7 @@ from notifications.enums import (
     TimelineKind,
 )
 from notifications.facts import facts_for
+from notifications.history.codes import code_in_words
 from notifications.history.entries import (
     ChannelLine,
     Gate,
@@ -142,9 +143,10 @@ def _line(row: Delivery, *, to: str, receipts: list[ReceiptLine], gates: list[Ga
         status=row.status,
         says=words_for(row),
         reason=row.reason,
-        next_step=rendering.next_step(row.reason) if row.reason else "",
+        next_step=rendering.next_step(row.reason) if row.reason and not row.handled_at else "",
         at=row.status_at,
         due_at=row.due_at if row.status in OPEN_STATUSES else None,
+        handled_at=row.handled_at,
         tries=[_try(attempt) for attempt in row.tries.all()],
         receipts=receipts,
         gates=gates,
@@ -157,6 +159,7 @@ def _try(attempt: DeliveryAttempt) -> Try:
         at=attempt.finished_at or attempt.started_at,
         result=str(attempt.get_result_display()),
         code=attempt.code,
+        means=code_in_words(attempt.code),
         provider_id=attempt.provider_id,
     )
 

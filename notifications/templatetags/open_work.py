@@ -2,22 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django import template
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import ngettext
 
-from notifications import clock
-from notifications.enums import ContactStatus, DeliveryStatus
-from notifications.models import ContactPoint, Delivery, InboundText
+from notifications import delivery
+from notifications.enums import ContactStatus
+from notifications.models import ContactPoint, InboundText
 
 register = template.Library()
 
 Label = Callable[[int], str]
-LATELY = timedelta(days=7)  # what failed before that is history, on the patient's timeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ def open_work(context: template.Context) -> list[Work]:
     """Return what is open in the tables the reader may see. One query each."""
     user = context["request"].user
     return [
-        _work(rows(), label=label, query=query())
+        _work(rows(), label=label, query=query)
         for permission, label, rows, query in KINDS
         if user.has_perm(permission)
     ]
@@ -50,16 +47,6 @@ def _list_of(model: type, **query: str) -> str:
     return reverse(name, query=query)
 
 
-def _since() -> datetime:
-    """Return when "lately" begins: a midnight of the reader's clock, so that lists agree."""
-    local = timezone.localtime(clock.now() - LATELY)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _failed() -> QuerySet:
-    return Delivery.objects.filter(status=DeliveryStatus.FAILED, due_at__gte=_since())
-
-
 def _texts() -> QuerySet:
     return InboundText.objects.filter(handled_at=None)
 
@@ -68,7 +55,7 @@ def _broken() -> QuerySet:
     return ContactPoint.objects.filter(status=ContactStatus.NEEDS_UPDATE)
 
 
-Kind = tuple[str, Label, Callable[[], QuerySet], Callable[[], dict[str, str]]]
+Kind = tuple[str, Label, Callable[[], QuerySet], dict[str, str]]
 KINDS: tuple[Kind, ...] = (
     (
         "notifications.view_inboundtext",
@@ -76,22 +63,22 @@ KINDS: tuple[Kind, ...] = (
             "text that waits for an answer", "texts that wait for an answer", count
         ),
         _texts,
-        lambda: {"state": "open"},
+        {"state": "open"},
     ),
     (
         "notifications.view_delivery",
         lambda count: ngettext(
-            "message that failed in the last 7 days",
-            "messages that failed in the last 7 days",
+            "message of the last 7 days that did not get through",
+            "messages of the last 7 days that did not get through",
             count,
         ),
-        _failed,
-        lambda: {"status__exact": DeliveryStatus.FAILED, "due_at__gte": _since().isoformat()},
+        delivery.for_a_person,
+        {"state": "open"},
     ),
     (
         "notifications.view_contactpoint",
         lambda count: ngettext("address that does not work", "addresses that do not work", count),
         _broken,
-        lambda: {"status__exact": ContactStatus.NEEDS_UPDATE},
+        {"status__exact": ContactStatus.NEEDS_UPDATE},
     ),
 )

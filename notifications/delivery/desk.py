@@ -1,0 +1,83 @@
+"""What ended badly and waits for a person: tried again by them, or marked as dealt with (R-08).
+
+Nothing here sends. What is tried again is planned again, and `policy` decides at the claim as for
+any other: who opted out meanwhile, or whose address does not work, gets nothing. What may have
+gone is never tried again, since a second text is worse than one late call.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from notifications import audit, clock
+from notifications.delivery.statuses import audit_status, move
+from notifications.enums import NEEDS_A_PERSON, AuditAction, DeliveryStatus, Reason
+from notifications.models import Delivery
+from notifications.types import Refused
+
+LATELY = timedelta(days=7)  # what ended before that is history, on the patient's timeline
+# An answer that may still be found is not for a person yet.
+ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | Q(
+    status=DeliveryStatus.UNKNOWN, reason=Reason.ANSWER_UNSETTLED
+)
+
+
+def for_a_person() -> QuerySet[Delivery]:
+    """Return what ended badly in the last seven days and nobody has dealt with."""
+    # The statuses and the empty moment are those of the index `delivery_for_a_person`.
+    open_rows = Delivery.objects.filter(status__in=NEEDS_A_PERSON, handled_at=None)
+    return open_rows.filter(ENDED_BADLY, status_at__gte=_since())
+
+
+def _since() -> datetime:
+    """Return when "lately" begins: a midnight of the reader's clock, so that lists agree."""
+    local = timezone.localtime(clock.now() - LATELY)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@transaction.atomic
+def plan_again(*, delivery_id: UUID, actor: str) -> None:
+    """Plan a failed delivery once more, for now, with all its tries before it.
+
+    Raises Refused for what did not fail, and Delivery.DoesNotExist.
+    """
+    row = Delivery.objects.select_related("notification").get(pk=delivery_id)
+    if row.status != DeliveryStatus.FAILED:
+        raise Refused(_why_not(row))
+    again = {"due_at": clock.now(), "setbacks": 0, "provider_id": ""}
+    open_again = {"reason": Reason.NONE, "reason_params": {}, "handled_at": None, "handled_by": ""}
+    if not move(row, DeliveryStatus.PLANNED, **again, **open_again):
+        raise Refused(_("Something happened to it meanwhile. Look at it again."))
+    audit_status(row, actor=actor)
+
+
+def _why_not(row: Delivery) -> str:
+    if row.status == DeliveryStatus.UNKNOWN:
+        return _("It may have gone, so it is never sent again. Call, then mark it as dealt with.")
+    return _("Only what failed can be tried again.")
+
+
+@transaction.atomic
+def mark_handled(*, delivery_id: UUID, actor: str) -> bool:
+    """Note that somebody has dealt with a delivery; return False if that was noted before.
+
+    Raises Refused where there is nothing to deal with, and Delivery.DoesNotExist.
+    """
+    row = Delivery.objects.select_related("notification").get(pk=delivery_id)
+    if row.handled_at is not None:
+        return False
+    waiting = Delivery.objects.filter(ENDED_BADLY, pk=row.pk, handled_at=None)
+    if not waiting.update(handled_at=clock.now(), handled_by=actor):
+        raise Refused(_("This does not wait for anybody."))
+    audit.record(
+        action=AuditAction.CHANGED,
+        actor=actor,
+        patient_id=row.notification.patient_id,
+        obj=row,
+        change="handled",
+    )
+    return True
