@@ -63,6 +63,12 @@ class Switches:
         now = clock.now()
         return [name for name, each in self.channels.items() if _rests(each, now)]
 
+    def opens_at(self) -> datetime | None:
+        """Return when the first carrier that asked for patience may be called again. Aware."""
+        asked = [each for each in self.channels.values() if not (each.trips or each.off_at)]
+        now = clock.now()
+        return min((each.rests_until for each in asked if _rests(each, now)), default=None)
+
     def without(self, switch: Switch) -> "Switches":
         """Return the same but for one channel, for whom the way is free."""
         others = {name: each for name, each in self.channels.items() if name != switch.name}

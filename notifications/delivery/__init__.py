@@ -6,6 +6,7 @@ the fence (`record`). What a crash leaves is found by the next run (`recover`), 
 say all there is to know.
 """
 
+from datetime import timedelta
 from time import monotonic, sleep
 from uuid import UUID
 
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 MOST_ROWS = 400  # looked at in one claim
+LONGEST_WAIT = timedelta(seconds=5)  # for a carrier that asked for patience
+A_WHILE = timedelta(seconds=0.5)  # after which somebody looks for what else has become due
 MOMENT = 0.02  # seconds: an address is changed in less
 WORK_SECONDS = 40  # of the queue's 60: a task is never cut off in mid-send
 
@@ -115,4 +118,19 @@ def _round(couriers: Couriers, report: Report, *, look: int) -> int:
         sleep(MOMENT)
     if (settled or report.passed_by) and not parcels:
         return min(look * 2, MOST_ROWS)
-    return 1 if parcels or settled or couriers.are_busy or report.total > before else 0
+    if parcels or settled or couriers.are_busy or report.total > before:
+        return 1
+    return 1 if _waited(report) else 0
+
+
+def _waited(report: Report) -> bool:
+    """Wait for a carrier that asked for a moment's patience; return whether there was one.
+
+    Until the next tick it would be given a minute, and take a second's worth in each.
+    """
+    if report.opens_at is None or not clock.is_real():
+        return False
+    left = report.opens_at - clock.now()
+    if left <= LONGEST_WAIT:
+        sleep(max(min(left, A_WHILE), timedelta(0)).total_seconds())
+    return left <= LONGEST_WAIT

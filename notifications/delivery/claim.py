@@ -73,7 +73,7 @@ def claim(*, limit: int, report: Report, look: int = 0) -> list[Parcel]:
     for here: what somebody else holds is left for the next look.
     """
     switched = switches.read()
-    report.passed_by = 0
+    report.passed_by, report.opens_at = 0, switched.opens_at()
     if switched.is_held:
         return []
     due = _due(may_go(switched))

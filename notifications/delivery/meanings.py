@@ -89,11 +89,11 @@ def _wait(row: Delivery, error: ChannelError, setbacks: int) -> timedelta:
 
 
 def _patience(row: Delivery, asked: timedelta) -> timedelta:
-    """Return what a carrier asked for, four times as long after each time it did so.
+    """Return what a carrier asked for; from the third time on four times as long each time.
 
     It puts the whole channel off. One number for which it always does must not be first each time.
     """
-    times_before = min(max(row.attempts - row.setbacks - 1, 0), ENOUGH_TIMES)
+    times_before = min(max(row.attempts - row.setbacks - 2, 0), ENOUGH_TIMES)
     return max(asked, min(LONGEST_BACKOFF, asked * 4**times_before))
 
 

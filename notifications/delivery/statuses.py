@@ -21,10 +21,12 @@ class Report:
     """How many deliveries a run moved, by the status they moved to.
 
     `passed_by` counts those the last claim left alone, because somebody held their addresses.
+    `opens_at` is when a carrier may be called again that had asked that claim for patience.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     passed_by: int = 0
+    opens_at: datetime | None = None
 
     def add(self, status: str, count: int = 1) -> None:
         self.counts[str(status)] = self.counts.get(str(status), 0) + count
