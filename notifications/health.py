@@ -2,8 +2,8 @@
 
 `/healthz` answers while the process lives. `/readyz` is red (503) when restarting or migrating
 would help: no database, migrations missing, no tick, a queue nobody works on, or work left lying.
-What a stranger did to the queue is, once it is harmless, no reason to restart: it is an alarm in
-the answer, in the metrics and in the log.
+What a stranger did to the queue is, once it is harmless, no reason to restart, and neither is what
+waits for a person to switch it on again: both are alarms in the answer, the metrics and the log.
 """
 
 import hmac
@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from notifications import audit, clock, delivery, heartbeats, queue
+from notifications import audit, clock, delivery, heartbeats, queue, switches
 from notifications.enums import DeliveryStatus, PlanStatus
 from notifications.models import Delivery, ScheduledNotification
 
@@ -61,7 +61,7 @@ def state() -> State:
         return found
     try:
         found.heartbeats, found.oldest_due = heartbeats.ages(), _age(_oldest_due()) or 0.0
-        found.alarms = queue.alarms()
+        found.alarms = queue.alarms() + switches.alarms()
         found.problems += worker_problems(found.heartbeats) + _late(found)
         since = clock.real_now() - REFUSED_WITHIN
         found.refused = audit.refused_minutes(actor=audit.CARRIERS, since=since)
@@ -188,7 +188,7 @@ def _gauges(found: State) -> CollectorRegistry:
     registry = CollectorRegistry()
     values = {
         "up": (not found.problems, "1 while /readyz is not red"),
-        "alarms": (len(found.alarms), "signs that somebody else uses the queue"),
+        "alarms": (len(found.alarms), "what a person has to look at, and no restart mends"),
         "oldest_due_seconds": (found.oldest_due, "since when the oldest due row waits"),
         "refused_calls": (found.refused, "minutes of the last 24 h with refused carrier calls"),
     }

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 WINDOW = timedelta(seconds=60)
 FEWEST_CALLS, IN_A_ROW = 20, 5
 FIRST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=2)
+MOST_DOUBLINGS = 2
 TROUBLE = (AttemptResult.UNAVAILABLE, AttemptResult.ANSWER_LOST)
 # Codes of attempts whose answer was lost through no fault of the carrier's: the worker died, or
 # the database comes from a backup.
@@ -57,6 +58,11 @@ class Switches:
         now = clock.now()
         return [name for name, each in self.channels.items() if _is_shut(each, now) or each.trips]
 
+    def resting(self) -> list[str]:
+        """Return the channels whose carriers are left alone now, by questions as well."""
+        now = clock.now()
+        return [name for name, each in self.channels.items() if _rests(each, now)]
+
     def without(self, switch: Switch) -> "Switches":
         """Return the same but for one channel, for whom the way is free."""
         others = {name: each for name, each in self.channels.items() if name != switch.name}
@@ -69,8 +75,11 @@ class Switches:
 
 
 def _is_shut(switch: Switch, now: datetime) -> bool:
-    is_resting = switch.rests_until is not None and switch.rests_until > now
-    return switch.off_at is not None or is_resting
+    return switch.off_at is not None or _rests(switch, now)
+
+
+def _rests(switch: Switch, now: datetime) -> bool:
+    return switch.rests_until is not None and switch.rests_until > now
 
 
 def read() -> Switches:
@@ -78,6 +87,23 @@ def read() -> Switches:
     rows = {row.name: row for row in Switch.objects.all()}
     everything = rows.pop(Switch.EVERYTHING, None)
     return Switches(everything=everything, channels=rows)
+
+
+def alarms() -> list[str]:
+    """Return a sentence for whoever runs the site for each switch that keeps messages waiting."""
+    switched, sentences = read(), []
+    if switched.is_held:
+        since, why = switched.held_since(), switched.everything.why
+        sentences.append(f"All is held since {since:%F %H:%M} UTC ({why}): `manage.py release`.")
+    for name, each in switched.channels.items():
+        if each.off_at is not None:
+            sentences.append(
+                f"The channel {name} is paused since {each.off_at:%F %H:%M} UTC, its carrier "
+                f"answers {each.why}: mend the set-up, then `manage.py resume {name}`."
+            )
+        elif each.trips:
+            sentences.append(f"The carrier of {name} does not answer: it is tried by itself.")
+    return sentences
 
 
 # -- everything ---------------------------------------------------------------------------------
@@ -176,7 +202,8 @@ def _fails_always(heard: QuerySet[DeliveryAttempt]) -> bool:
 
 def take_try(switch: Switch) -> bool:
     """Take the one try that is due of a carrier at rest; False where somebody else has it."""
-    rest = min(LONGEST_REST, FIRST_REST * 2**switch.trips)
+    doublings = min(switch.trips, MOST_DOUBLINGS)  # trips go on for as long as an outage does
+    rest = min(LONGEST_REST, FIRST_REST * 2**doublings)
     mine = Switch.objects.filter(
         name=switch.name, trips=switch.trips, rests_until=switch.rests_until
     )

@@ -44,7 +44,8 @@ def test_twenty_messages_are_claimed_in_as_many_statements_as_four(location):
     for patient in crowd(location, 20, start=100):
         send(patient)
     many = claimed(20)
-    assert few == many <= 15  # one of them is the audit rows of what is skipped
+    # Two of them are for what is skipped: its audit rows, and whether something had failed before.
+    assert few == many <= 16
     assert Delivery.objects.filter(status=DeliveryStatus.SENDING).count() == 48
 
 

@@ -9,7 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from notifications import health, heartbeats, queue, scheduler
+from notifications import health, heartbeats, queue, scheduler, switches
 from notifications.crypto import new_id
 from notifications.enums import DeliveryStatus, PatientNotificationPriority, PlanStatus
 from notifications.models import Delivery, Heartbeat, PatientNotification, ScheduledNotification
@@ -270,3 +270,24 @@ def test_metrics_tell_of_trouble(client, settings):
     text = measured(client, "t" * 32).content.decode()
     assert "dentamind_up 0.0" in text
     assert "dentamind_alarms 1.0" in text
+
+
+# -- what waits for a person --------------------------------------------------------------------
+
+
+def test_what_a_person_switched_off_is_an_alarm_and_no_reason_to_restart(client, ticking):
+    switches.hold(actor="system:test", why="moving house")
+    switches.pause(channel="sms", code="20003", actor="system:test")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["restart_worker"]) == (200, False)
+    held, paused = answer.json()["alarms"]
+    assert held.startswith("All is held since ") and held.endswith("`manage.py release`.")
+    assert "its carrier answers 20003" in paused
+    assert paused.endswith("then `manage.py resume sms`.")
+
+
+def test_what_waits_for_a_channel_that_is_shut_is_not_work_left_lying(client, ticking, ana):
+    waiting_delivery(ana, due_at=ago(minutes=30))
+    assert client.get("/readyz").status_code == 503
+    switches.pause(channel="email", code="535", actor="system:test")
+    assert client.get("/readyz").status_code == 200

@@ -16,6 +16,7 @@ from notifications import clock, rendering, switches, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
+from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words, compose
 from notifications.enums import (
@@ -75,19 +76,23 @@ def claim(*, limit: int, report: Report, look: int = 0) -> list[Parcel]:
     report.passed_by = 0
     if switched.is_held:
         return []
-    parcels = _claim(may_go(switched), switched, limit=limit, look=look, report=report)
+    due = _due(may_go(switched))
+    parcels = _claim(due, switched, limit=limit, look=look, report=report)
     for switch in switched.to_try():
         parcels += _claim_one_to_try(switch, switched, report)
     return parcels
 
 
 def _claim_one_to_try(switch: Switch, switched: Switches, report: Report) -> list[Parcel]:
-    """Claim the one message that tells whether a carrier at rest answers again."""
+    """Claim the one message that tells whether a carrier at rest answers again.
+
+    The least tried one: what fails may be one number's fault, and must not be the only witness.
+    """
     if not switches.take_try(switch):
         return []
     waiting = Delivery.objects.filter(status__in=OPEN_STATUSES, channel=switch.name)
-    awake = switched.without(switch)
-    parcels = _claim(waiting, awake, limit=1, look=1, report=report)
+    due, awake = _due(waiting, "attempts"), switched.without(switch)
+    parcels = _claim(due, awake, limit=1, look=1, report=report)
     if not parcels:
         switches.give_back_try(switch)
     return [replace(parcel, is_a_try=True) for parcel in parcels]
@@ -96,7 +101,7 @@ def _claim_one_to_try(switch: Switch, switched: Switches, report: Report) -> lis
 def _claim(
     rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
 ) -> list[Parcel]:
-    found = list(_due(rows, max(limit, look)))
+    found = list(rows[: max(limit, look)])
     due = _with_free_addresses(found)
     report.passed_by += len(found) - len(due)
     if not due:
@@ -108,12 +113,12 @@ def _claim(
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
 
-def _due(rows: QuerySet[Delivery], limit: int) -> QuerySet[Delivery]:
+def _due(rows: QuerySet[Delivery], *before_rank: str) -> QuerySet[Delivery]:
     rows = rows.filter(due_at__lte=clock.now()).select_related("notification")
-    rows = rows.order_by("rank", "due_at", "id")
+    rows = rows.order_by(*before_rank, "rank", "due_at", "id")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
-    return rows[:limit]
+    return rows
 
 
 def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
@@ -179,6 +184,9 @@ def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
         report.add(status, len(rows))
     audit_settled([verdict.row for verdict in verdicts])
+    skipped = [each.row for each in verdicts if each.decision.action == Action.SKIP]
+    if skipped:
+        escalate_messages_of(skipped)
 
 
 def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:

@@ -5,15 +5,20 @@ failed, goes on those that are off by default for its type, never on one the pat
 `policy` decides that when it is claimed, as for any other.
 """
 
+from collections.abc import Sequence
+
+from django.db.models import Q
+
 from notifications import clock
 from notifications.delivery.statuses import audit_settled, move
 from notifications.enums import OPEN_STATUSES, DeliveryStatus, PatientNotificationChannel, Reason
 from notifications.models import Delivery
 
-ENDED_BADLY = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
-# What may still reach the patient, or has.
+GIVEN_UP = Q(status=DeliveryStatus.UNKNOWN, reason=Reason.ANSWER_UNSETTLED)
+ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | GIVEN_UP
+# What may still reach the patient, or has: also what is being asked about.
 UNDER_WAY = (*OPEN_STATUSES, DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED)
-ARRIVING = (*UNDER_WAY, DeliveryStatus.DELIVERED)
+ARRIVING = (*UNDER_WAY, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN)
 
 
 def escalate(row: Delivery) -> int:
@@ -26,6 +31,17 @@ def escalate(row: Delivery) -> int:
     others = Delivery.objects.filter(notification_id=row.notification_id).exclude(pk=row.pk)
     outside = others.filter(channel__in=_channels_outside())
     return _bring_forward(row, outside) or _open_what_was_off(row, outside)
+
+
+def escalate_messages_of(rows: Sequence[Delivery]) -> None:
+    """Move on from what failed before, where these were the last that could have helped.
+
+    Asked when deliveries are skipped: an e-mail may have bounced while the text was still to be
+    decided on.
+    """
+    messages = {row.notification_id for row in rows}
+    for failed in Delivery.objects.filter(ENDED_BADLY, notification_id__in=messages):
+        escalate(failed)
 
 
 def _has_ended_badly(row: Delivery) -> bool:
@@ -48,10 +64,13 @@ def _bring_forward(row: Delivery, outside) -> int:
 
 
 def _open_what_was_off(row: Delivery, outside) -> int:
-    if outside.filter(status__in=ARRIVING).exists():
+    if outside.filter(status__in=ARRIVING).exclude(GIVEN_UP).exists():
         return 0
     was_off = outside.filter(
-        status=DeliveryStatus.SKIPPED, reason=Reason.DEFAULT_OFF, contact__isnull=False
+        status=DeliveryStatus.SKIPPED,
+        reason=Reason.DEFAULT_OFF,
+        contact__isnull=False,
+        step__lte=row.step,  # what was opened before, and is off all the same, stays off
     )
     opened = [
         each

@@ -17,6 +17,7 @@ MOST_SETBACKS = 8
 MOST_ATTEMPTS = 100  # those included that a carrier put off, so that none goes round for ever
 BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=15)
 THROTTLED_FOR = timedelta(seconds=1)  # where a carrier does not say for how long
+ENOUGH_TIMES = 5  # 4^5 s are more than the longest wait
 
 
 def after_error(row: Delivery, error: ChannelError, *, setbacks: int | None = None) -> dict:
@@ -75,16 +76,25 @@ def next_try(row: Delivery, error: ChannelError, *, setbacks: int) -> datetime |
     most = min(MOST_SETBACKS, error.max_tries or MOST_SETBACKS)
     if setbacks >= most or row.attempts >= MOST_ATTEMPTS:
         return None
-    at = clock.now() + _wait(error, setbacks)
+    at = clock.now() + _wait(row, error, setbacks)
     return None if row.expires_at is not None and at >= row.expires_at else at
 
 
-def _wait(error: ChannelError, setbacks: int) -> timedelta:
+def _wait(row: Delivery, error: ChannelError, setbacks: int) -> timedelta:
     if error.kind == ErrorKind.CONFIGURATION:
         return timedelta(0)  # as soon as the channel is resumed
     if error.kind == ErrorKind.THROTTLED:
-        return error.retry_after or THROTTLED_FOR
+        return _patience(row, error.retry_after or THROTTLED_FOR)
     return error.retry_after or min(LONGEST_BACKOFF, BACKOFF * 2**setbacks) * random.random()
+
+
+def _patience(row: Delivery, asked: timedelta) -> timedelta:
+    """Return what a carrier asked for, four times as long after each time it did so.
+
+    It puts the whole channel off. One number for which it always does must not be first each time.
+    """
+    times_before = min(max(row.attempts - row.setbacks - 1, 0), ENOUGH_TIMES)
+    return max(asked, min(LONGEST_BACKOFF, asked * 4**times_before))
 
 
 def _effect_at_last(row: Delivery, error: ChannelError) -> ContactEffect:

@@ -68,7 +68,17 @@ def _is_of_another_message(row: Delivery, receipt: Receipt) -> bool:
     """Whether the carrier's id is neither the one we know nor that of an earlier attempt."""
     if not (row.provider_id and receipt.provider_id) or row.provider_id == receipt.provider_id:
         return False
+    if _is_by_likeness(row):
+        return False
     return not row.tries.filter(provider_id=receipt.provider_id).exists()
+
+
+def _is_by_likeness(row: Delivery) -> bool:
+    """Whether its answer was lost: an id from a look-up is of a text with the same words.
+
+    A carrier that calls our address of this delivery knows better.
+    """
+    return row.tries.filter(number=row.attempts, result=AttemptResult.ANSWER_LOST).exists()
 
 
 def _left_at(row: Delivery) -> datetime:
@@ -87,7 +97,7 @@ def _unsubscribe(row: Delivery, receipt: Receipt) -> bool:
 
 
 def _move(row: Delivery, receipt: Receipt, said: Callable[..., bool]) -> bool:
-    provider_id = row.provider_id or receipt.provider_id[:200]
+    provider_id = _its_id(row, receipt)
     if not _is_news(row, receipt):
         _adopt(row, provider_id)
         return False
@@ -98,9 +108,19 @@ def _move(row: Delivery, receipt: Receipt, said: Callable[..., bool]) -> bool:
         return False
     if was_under_way:
         _end_attempt(row, provider_id)
+    _name_attempt(row, provider_id)
     audit_status(row)
     escalate(row)
     return True
+
+
+def _its_id(row: Delivery, receipt: Receipt) -> str:
+    """Return the carrier's id of a message, as far as it is known now."""
+    said = receipt.provider_id[:200]
+    is_earlier = row.tries.filter(provider_id=said, number__lt=row.attempts).exists()
+    if not row.provider_id or (said and not is_earlier and _is_by_likeness(row)):
+        return said
+    return row.provider_id
 
 
 def _is_news(row: Delivery, receipt: Receipt) -> bool:
@@ -116,9 +136,7 @@ def _is_news(row: Delivery, receipt: Receipt) -> bool:
     tried = row.tries.filter(provider_id=receipt.provider_id).exclude(provider_id="").first()
     if tried is None:
         return True
-    if row.status in OPEN_STATUSES:
-        return tried.result not in (AttemptResult.ACCEPTED, AttemptResult.REFUSED)
-    return tried.number == row.attempts
+    return row.status not in OPEN_STATUSES and tried.number == row.attempts
 
 
 def _changes(row: Delivery, receipt: Receipt) -> dict:
@@ -140,6 +158,14 @@ def _adopt(row: Delivery, provider_id: str) -> None:
     """Keep the carrier's id of a message whose answer we never got."""
     if provider_id != row.provider_id and row.status in LEFT:
         Delivery.objects.filter(pk=row.pk).update(provider_id=provider_id)
+        _name_attempt(row, provider_id)
+
+
+def _name_attempt(row: Delivery, provider_id: str) -> None:
+    """Keep whose the message is with the try, where nobody answered: no look-up takes it again."""
+    row.tries.filter(number=row.attempts, result=AttemptResult.ANSWER_LOST).update(
+        provider_id=provider_id
+    )
 
 
 def _end_attempt(row: Delivery, provider_id: str) -> None:

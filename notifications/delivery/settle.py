@@ -15,9 +15,9 @@ from time import monotonic
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from notifications import clock
+from notifications import clock, switches
 from notifications.channels.base import Channel
 from notifications.delivery import pace
 from notifications.delivery.escalate import escalate
@@ -85,33 +85,49 @@ class Answer:
     found: list[Receipt] | None = None
     can_tell: bool = True
 
+    @property
+    def is_missing(self) -> bool:
+        return self.found is None and self.can_tell
+
 
 def settle(*, seconds: float = SECONDS) -> Report:
     """Settle what is waiting for it, most urgent first, for so many seconds at most."""
     report, until = Report(), monotonic() + seconds
     slots = int(settings.NOTIFICATIONS_SEND_SLOTS)
-    while (rows := _take(limit=slots)) and monotonic() < until:
+    silent: set[str] = set()
+    while (rows := _take(limit=slots, silent=silent)) and monotonic() < until:
         for answer in _ask(_questions(rows), slots=slots):
+            if answer.is_missing:
+                silent.add(answer.question.row.channel)
             _settle(answer, report)
     return report
 
 
-def _waiting() -> QuerySet[Delivery]:
-    open_questions = (DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
-    return Delivery.objects.filter(status__in=open_questions, settle_at__lte=clock.now())
+def _take(*, limit: int, silent: set[str]) -> list[Delivery]:
+    """Take what is to be settled; whoever else looks meanwhile comes back to it later.
 
-
-def _take(*, limit: int) -> list[Delivery]:
-    """Take what is to be settled; whoever else looks meanwhile comes back to it later."""
-    rows = _waiting().select_related("notification", "contact").order_by("rank", "settle_at", "id")
-    later = clock.now() + pace.look_up_gap()
-    return [
-        row
-        for row in rows[:limit]
+    Nothing of a carrier at rest, or that just did not answer; one of a carrier that may not yet.
+    """
+    if not _waiting().exists():
+        return []
+    switched = switches.read()
+    rows = _waiting().exclude(channel__in=[*silent, *switched.resting()])
+    failing = {each.name for each in switched.to_try()}
+    later, taken = clock.now() + pace.look_up_gap(), []
+    for row in rows[:limit]:
+        if row.channel in failing and row.channel in {each.channel for each in taken}:
+            continue
         if Delivery.objects.filter(
             pk=row.pk, status=row.status, fence=row.fence, settle_at=row.settle_at
-        ).update(settle_at=later)
-    ]
+        ).update(settle_at=later):
+            taken.append(row)
+    return taken
+
+
+def _waiting() -> QuerySet[Delivery]:
+    open_questions = (DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
+    rows = Delivery.objects.filter(status__in=open_questions, settle_at__lte=clock.now())
+    return rows.select_related("notification", "contact").order_by("rank", "settle_at", "id")
 
 
 def _questions(rows: Sequence[Delivery]) -> list[Question]:
@@ -150,7 +166,8 @@ def _settle(answer: Answer, report: Report) -> None:
     row = answer.question.row
     found = [] if answer.found is None else _not_known_yet(row, answer.found)
     if found:
-        apply_receipt(replace(found[0], delivery_id=row.pk), channel=row.channel)
+        its_own = found[min(_lost_later(answer.question), len(found) - 1)]
+        apply_receipt(replace(its_own, delivery_id=row.pk), channel=row.channel)
         row.refresh_from_db()
     if row.status == DeliveryStatus.ACCEPTED:
         _wait_for_receipt(row)
@@ -165,6 +182,29 @@ def _not_known_yet(row: Delivery, found: Sequence[Receipt]) -> list[Receipt]:
     known = DeliveryAttempt.objects.filter(provider_id__in=ids).exclude(delivery=row)
     others = set(known.values_list("provider_id", flat=True))
     return [each for each in found if each.provider_id not in others]
+
+
+def _lost_later(question: Question) -> int:
+    """Return how many texts alike to one number were lost after this: theirs are the newer ones.
+
+    A mother and her son may be told the same words at one number. Whatever is mistaken here is
+    put right by the carrier's own call, which names the delivery.
+    """
+    row, attempt = question.row, question.attempt
+    if row.status != DeliveryStatus.UNKNOWN:
+        return 0
+    alike = Delivery.objects.filter(
+        status=DeliveryStatus.UNKNOWN,
+        settle_at__isnull=False,
+        channel=row.channel,
+        contact__value_index=row.contact.value_index,
+        tries__result=AttemptResult.ANSWER_LOST,
+        tries__provider_id="",
+        tries__content_hash=attempt.content_hash,
+    )
+    began = {"tries__started_at": attempt.started_at}
+    later = Q(tries__started_at__gt=attempt.started_at) | Q(**began, tries__id__gt=attempt.pk)
+    return alike.filter(later).exclude(pk=row.pk).distinct().count()
 
 
 def _wait_for_receipt(row: Delivery) -> None:
@@ -189,7 +229,8 @@ def _settle_unknown(answer: Answer) -> None:
     elif row.look_ups + 1 >= NOTHING_TWICE:
         _was_never_there(answer)
     else:
-        Delivery.objects.filter(pk=row.pk).update(look_ups=row.look_ups + 1)
+        unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
+        unchanged.update(look_ups=row.look_ups + 1)
 
 
 def _was_never_there(answer: Answer) -> None:
