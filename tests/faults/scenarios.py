@@ -1,0 +1,3 @@
+"""Other ways to be hurt."""
+
+SCENARIOS: dict = {}
