@@ -18,6 +18,7 @@ from tests.faults.site import Site, Trigger
 
 TICK_SECONDS = 0.5
 TICK = "notifications.scheduler.tick"
+SHORT, SHIPPED, WATCHED = "short", "as shipped", "watched"
 MOST_WAITING = 3  # ticks in the queue: more would only tell that the workers are away
 
 
@@ -54,7 +55,7 @@ class Ticker:
 
 @dataclass(kw_only=True)
 class Bench:
-    """One site under test. `pace` is "short" or "as shipped"."""
+    """One site under test. `pace` is one of those below; `together`: no row waits for another."""
 
     site: Site
     database: str
@@ -64,11 +65,12 @@ class Bench:
     ledger: Ledger
     ticker: Ticker
     results: Path
+    together: bool
     workers: dict[str, str] = field(default_factory=dict)  # what their environment differs in
 
     @property
     def is_short(self) -> bool:
-        return self.pace == "short"
+        return self.pace == SHORT
 
     @property
     def patience(self) -> float:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from carriers.books import Entry
-
 from notifications.models import CarrierEvent, Delivery, DeliveryAttempt
 from notifications.windows import Window
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from carriers.books import Entry
-
 from notifications.enums import DeliveryStatus, Reason
 
 BOOK_OF = {"sms": "twilio", "email": "smtp", "push": "push"}

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
-from tests.faults.bench import Bench
+from tests.faults.bench import WATCHED, Bench
 from tests.faults.pipeline import Pipeline
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.windows import SPECS, Spec
 
 
 def windows_of(bench: Bench, *, runs: int, done: Mapping[str, int], only: set[str]) -> None:
-    """Run what is missing of each window. As shipped, all are in flight together."""
+    """Run what is missing of each window.
+
+    Where somebody looks each second, what takes minutes to be known is no different: left out.
+    """
     specs = [spec for spec in SPECS if not only or spec.row in only]
     specs = [spec for spec in specs if done.get(spec.row, 0) < runs]
+    specs = [spec for spec in specs if spec.answer_known or bench.pace != WATCHED]
     pipeline = Pipeline(bench=bench)
     pipeline.counted.update(done)
-    pending: tuple = ()
-    for spec in sorted(specs, key=_setting):
-        if pending and pending != _setting(spec):
-            pipeline.land()
-        pending = _setting(spec)
-        bench.run_workers(dict(spec.environment))
-        bench.site.control(carrier="twilio", callbacks=spec.callbacks)
-        pipeline.fly(spec, wanted=runs, may_land_later=not bench.is_short)
+    if bench.pace == WATCHED:
+        _watch(bench)
+    ordered = sorted(specs, key=_setting, reverse=bench.together)  # what waits longest goes first
+    for _key, alike in groupby(ordered, key=_setting):
+        _run_alike(pipeline, list(alike), runs=runs)
+
+
+def _run_alike(pipeline: Pipeline, specs: Sequence[Spec], *, runs: int) -> None:
+    """Run rows that want the same settings, all in flight together if the bench says so."""
+    bench = pipeline.bench
+    bench.run_workers(dict(specs[0].environment))
+    bench.site.control(carrier="twilio", callbacks=specs[0].callbacks)
+    for spec in specs:
+        pipeline.fly(spec, wanted=runs, may_land_later=bench.together)
     pipeline.land()
+    for spec in specs:  # again where a kill missed
+        pipeline.fly(spec, wanted=runs)
+    pipeline.land()
+
+
+def _watch(bench: Bench) -> None:
+    """Run `run_due --watch` beside, to be killed at the windows as well."""
+    command = [sys.executable, "-m", "tests.faults.worker", "manage.py", "run_due", "--watch"]
+    bench.site.keeper.keep("watch", command=command, environment=bench.site.environment)
 
 
 def _setting(spec: Spec) -> tuple:
@@ -33,7 +54,9 @@ def _setting(spec: Spec) -> tuple:
 
 
 def scenarios_of(bench: Bench, *, runs: int, done: Mapping[str, int], only: set[str]) -> None:
-    """Run the scenarios that are not done yet."""
+    """Run the scenarios that are not done yet, in the short pace: they bring their own."""
+    if not bench.is_short:
+        return
     bench.run_workers({})
     bench.site.control(carrier="twilio", callbacks=True)
     for name, scenario in SCENARIOS.items():

@@ -58,7 +58,7 @@ class Pipeline:
         while self.counted[spec.row] < wanted and self.missed[spec.row] <= wanted * 2 + 5:
             if self._may_launch(spec, wanted):
                 self._launch(spec)
-            elif may_land_later:
+            elif may_land_later and not spec.alone:
                 return
             else:
                 time.sleep(LOOK_SECONDS)
@@ -80,8 +80,10 @@ class Pipeline:
                 self.bench.say(f"{len(self.flights)} still to recover: {', '.join(rows)}")
 
     def _may_launch(self, spec: Spec, wanted: int) -> bool:
-        of_this = sum(flight.spec.row == spec.row for flight in self.flights)
-        return len(self.flights) < MOST_IN_FLIGHT and self.counted[spec.row] + of_this < wanted
+        of_this = [flight for flight in self.flights if flight.spec.row == spec.row]
+        if spec.alone and any(flight.settled_at is None for flight in of_this):
+            return False
+        return len(self.flights) < MOST_IN_FLIGHT and self.counted[spec.row] + len(of_this) < wanted
 
     def _launch(self, spec: Spec) -> None:
         bench, armoury = self.bench, self.bench.site.armoury

@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, required=True)
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--only", default="", help="rows, by name, separated by semicolons")
+    parser.add_argument("--together", action="store_true", help="no row waits for another")
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that servers and folders are cleared away
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
@@ -65,6 +66,7 @@ def bench(site: sites.Site, options: argparse.Namespace) -> Iterator:
             ledger=Ledger(folder=site.folder / "carriers"),
             ticker=ticker,
             results=options.results,
+            together=options.together or options.pace != "short",
         )
         if made.is_short:
             ticker.start()

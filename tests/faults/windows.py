@@ -29,6 +29,7 @@ class Spec:
     retries: bool = False  # whoever was killed asks again, with the same key
     callbacks: bool = True
     answer_known: bool = True
+    alone: bool = False  # a carrier's calls about others would be hit instead
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -125,6 +126,7 @@ SPECS = [
         window=Window.BEFORE_RECEIPT,
         naive="the status stays stale for good",
         here="the call was kept before it was answered: the tick settles it",
+        alone=True,
     ),
     Spec(
         row="W8",
