@@ -14,12 +14,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dentamind.warden import Warden
-from tests.faults.results import Row, as_text, complaints, read, rows
+from tests.faults.results import WATCHED, Row, as_text, complaints, read, rows
+from tests.faults.windows import SPECS
 from tests.rig.processes import ROOT, end
 
 FOLDER, BENCH = ROOT / "var" / "faults", ROOT / "bench" / "faults.json"
@@ -57,12 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.fresh:
         shutil.rmtree(FOLDER, ignore_errors=True)
+    groups = _passes(options)
     try:
-        code = run(_passes(options), only=options.only)
+        code = run(groups, only=options.only)
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on from here.", flush=True)
         return 130
-    return code or report(is_whole=not options.only)
+    passes = [] if options.only else [each for group in groups for each in group]
+    return code or report(passes)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -136,17 +140,33 @@ def _start(each: Pass, *, only: str) -> subprocess.Popen:
     )
 
 
-def report(*, is_whole: bool) -> int:
-    """Print the table and what is wrong with it; a whole one is written to bench/ and put away."""
+def report(passes: Sequence[Pass]) -> int:
+    """Print the table and what is wrong with it; 1 if anything is.
+
+    Of whole passes (none where only some rows were asked for) the table is written to bench/, and
+    the runs are put away.
+    """
     found = [line for path in sorted(FOLDER.glob("*.jsonl")) for line in read(path)]
     table = rows(found)
     print("\n" + as_text(table), flush=True)
-    if is_whole:
+    wrong = complaints(table) + shortfalls(found, passes)
+    if passes:
         write_bench(table, path=BENCH)
         _put_away()
-    wrong = complaints(table)
     print("\n".join(["", *(f"WRONG: {each}" for each in wrong)] if wrong else ["", "All is well."]))
     return 1 if wrong else 0
+
+
+def shortfalls(found: Sequence[Row], passes: Sequence[Pass]) -> list[str]:
+    """Return a sentence for each window of a pass that has fewer runs than were wanted."""
+    there = Counter((line["row"], line["database"], line["pace"]) for line in found)
+    return [
+        f"{spec.row} on {each.database}, {each.pace}: {made} of {each.runs} runs"
+        for each in passes
+        for spec in SPECS
+        if spec.answer_known or each.pace != WATCHED
+        if (made := there[spec.row, each.database, each.pace]) < each.runs
+    ]
 
 
 def write_bench(table: list[Row], *, path: Path) -> None:

@@ -14,11 +14,11 @@ from django_q.tasks import async_task
 
 from tests.faults.ledger import Ledger
 from tests.faults.people import People
+from tests.faults.results import SHORT
 from tests.faults.site import Site, Trigger
 
 TICK_SECONDS = 0.5
 TICK = "notifications.scheduler.tick"
-SHORT, SHIPPED, WATCHED = "short", "as shipped", "watched"
 MOST_WAITING = 3  # ticks in the queue: more would only tell that the workers are away
 
 

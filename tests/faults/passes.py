@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from tests.faults.bench import WATCHED, Bench
+from tests.faults.bench import Bench
 from tests.faults.pipeline import Pipeline
+from tests.faults.results import WATCHED
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.windows import SPECS, Spec
 
