@@ -33,16 +33,11 @@ class Book:
     """A file of one JSON object a line. A line is with the system before `write` returns."""
 
     def __init__(self, path: Path) -> None:
-        self.lines = 0
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, said: dict[str, Any]) -> None:
         self._file.write(json.dumps(said) + "\n")
         self._file.flush()
-        self.lines += 1
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class Books:

@@ -41,19 +41,23 @@ class Lives:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self.caller.close()
 
-    def _run(self, steps: Coroutine[None, None, None]) -> None:
+    def _run(self, steps: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(steps)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return task
 
     async def _live(self, text: Text, fate: Fate) -> None:
+        """Move on at its own pace: a site that is away does not keep a text from arriving."""
         await asyncio.sleep(fate.late)
         if not fate.reports:  # on its way as any other; only nobody is told
             await self._become(text, "sent", fate)
+        told = None
         for status in fate.reports:
             await self._become(text, status, fate)
-            await self._tell(text, status, fate)
+            told = self._run(self._tell(text, status, fate, after=told))
         if fate.writes:
+            await told
             await self._written(text.to, fate.writes)
 
     async def _become(self, text: Text, status: str, fate: Fate) -> None:
@@ -61,7 +65,12 @@ class Lives:
         text.sender = text.sender or self._sender  # a messaging service has chosen one by now
         text.move(status, code=fate.code, now=time.time())
 
-    async def _tell(self, text: Text, status: str, fate: Fate) -> None:
+    async def _tell(
+        self, text: Text, status: str, fate: Fate, *, after: asyncio.Task[None] | None
+    ) -> None:
+        """Call the site, once it has been told what came before."""
+        if after is not None:
+            await after
         if not (self._modes.callbacks and text.callback):
             return
         form = self._named(text.sid) | {

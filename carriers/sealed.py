@@ -64,11 +64,15 @@ def _verified(token: str, key: str) -> dict[str, Any]:
         public.verify(both, signed.encode(), ec.ECDSA(SHA256()))
     except InvalidSignature:
         raise ValueError("signed with another key") from None
-    return json.loads(decoded(signed.partition(".")[2]))
+    claims = json.loads(decoded(signed.partition(".")[2]))
+    if not isinstance(claims, dict):
+        raise ValueError("no claims")
+    return claims
 
 
 def _check_claims(claims: dict[str, Any], *, host: str) -> None:
-    left = claims.get("exp", 0) - time.time()
+    until = claims.get("exp")
+    left = (until if isinstance(until, int | float) else 0) - time.time()
     if claims.get("aud") != f"https://{host}" or not -SLACK < left <= LONGEST + SLACK:
         raise ValueError("signed for another service, or another day")
 

@@ -47,6 +47,10 @@ class PostOffice:
         envelope.rcpt_tos.append(address)
         return OK
 
+    def turn_away(self) -> None:
+        """Write down that somebody came while there was no service."""
+        self._kept.refuse(to="", code=NO_SERVICE[:3].decode())
+
     def _is_busy(self, address: str, fate: Fate) -> bool:
         if fate.handover != Handover.BUSY:
             return False
@@ -95,9 +99,13 @@ def _entry(envelope: Envelope) -> books.Entry:
 
 
 def _words(mail: EmailMessage) -> str:
-    """Return the plain text: copies of one mail differ in what divides their parts."""
+    """Return the plain text as it was written, without the line ends of the way.
+
+    The whole will not do: copies of one mail differ in what divides their parts.
+    """
     part = mail.get_body(("plain",))
-    return part.get_content() if part is not None else mail.as_string()
+    words = part.get_content() if part is not None else mail.as_string()
+    return "\n".join(words.splitlines()).rstrip("\n")
 
 
 class NoService(asyncio.Protocol):
@@ -113,7 +121,7 @@ def door(office: PostOffice, *, port: int) -> Door:
 
     def connected() -> asyncio.BaseProtocol:
         if office.modes.mode == DOWN:
-            office._kept.refuse(to="", code="421")
+            office.turn_away()
             return NoService()
         return SMTP(
             office,

@@ -101,7 +101,7 @@ class Twilio:
     def _is_busy(self, form: Mapping[str, str]) -> bool:
         """Whether this text has still to come again."""
         name = delivery_in(form.get("StatusCallback", "")) or books.digest(
-            form["To"] + form["Body"]
+            form["To"] + form.get("Body", "")
         )
         self._busy[name] += 1
         if self._busy[name] <= magic.BUSY_TIMES:

@@ -29,11 +29,11 @@ from tests.pushing import (
     MOZILLA,
     PUBLIC,
     SENTENCE,
-    Names,
     Service,
     browser_keys,
     device,
     envelope,
+    resolve,
     said,
     with_key,
 )
@@ -50,17 +50,6 @@ def key(settings, monkeypatch):
     """The site's public key; name servers know the push services of the browsers' makers."""
     monkeypatch.setattr(socket, "getaddrinfo", resolve(socket.getaddrinfo))
     return with_key(settings)
-
-
-def resolve(really):
-    """Answer for push services as on the open internet, and leave this machine's names alone."""
-
-    def answer(host, port, *args, **options):
-        if host.endswith((".com", ".net")):
-            return Names(PUBLIC).getaddrinfo(host, port)
-        return really(host, port, *args, **options)
-
-    return answer
 
 
 # -- the foreign implementation -----------------------------------------------------------------

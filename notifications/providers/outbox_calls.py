@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -34,6 +35,13 @@ class Call:
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
     answers_to: str = ""  # who gets as a text what the site answers
+
+
+def is_due(message: OutboxMessage) -> bool:
+    """Return whether anything is said of a message by now; of most, at once."""
+    wait = magic.fate_of_text(message.to).late if message.channel == "sms" else 0.0
+    age = clock.now() - message.created_at  # below zero where `run_due --now` has played on
+    return not timedelta() <= age < timedelta(seconds=wait)
 
 
 def calls_about(message: OutboxMessage) -> list[Call]:

@@ -101,6 +101,8 @@ class Carrier:
 
     def _report(self, message: OutboxMessage) -> int:
         """Make a message's calls, from the first that was not taken on; return how many."""
+        if not outbox_calls.is_due(message):
+            return 0
         told = before = message.content.get("told", 0)
         is_old = message.created_at < clock.now() - OLDEST  # as in a demo that begins last month
         calls = [] if is_old else outbox_calls.calls_about(message)
