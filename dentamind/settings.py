@@ -247,6 +247,12 @@ ANYMAIL = {
     "REQUESTS_TIMEOUT": 10,
     "WEBHOOK_SECRET": env.str("ANYMAIL_WEBHOOK_SECRET", "") or None,
     "SEND_DEFAULTS": {"track_opens": False, "track_clicks": False},
+    # SES takes no such wish: it tracks only where the account's own configuration set asks for it.
+    # Its library must not hang us, nor try again by itself: that could be a second mail.
+    "AMAZON_SES_SEND_DEFAULTS": {"track_opens": None, "track_clicks": None},
+    "AMAZON_SES_CLIENT_PARAMS": {
+        "config": {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}}
+    },
 }
 # What the chosen service asks for besides, such as ANYMAIL_MAILGUN_API_KEY.
 ANYMAIL |= {
@@ -269,6 +275,7 @@ NOTIFICATIONS_TWILIO_ACCOUNT_SID = ""
 NOTIFICATIONS_TWILIO_AUTH_TOKEN = ""
 NOTIFICATIONS_TWILIO_API_KEY = ""  # with its secret: sends instead of the token
 NOTIFICATIONS_TWILIO_API_SECRET = ""
+NOTIFICATIONS_TWILIO_API = "https://api.twilio.com"  # a stand-in on this machine, to rehearse
 NOTIFICATIONS_TWILIO_FROM = ""
 NOTIFICATIONS_TWILIO_MESSAGING_SERVICE = ""
 NOTIFICATIONS_TWILIO_REDACTION = "false"  # the account must have it enabled
@@ -278,8 +285,12 @@ NOTIFICATIONS_VAPID_SUBJECT = ""  # empty: mailto: and DEFAULT_FROM_EMAIL
 NOTIFICATIONS_PUSH_HOSTS = (
     "fcm.googleapis.com,updates.push.services.mozilla.com,*.push.apple.com,*.notify.windows.com"
 )
+NOTIFICATIONS_SNS_TOPICS = ""  # ARNs, for Amazon SES: whose calls are believed
 NOTIFICATIONS_AGREEMENTS = ""  # carriers under a signed agreement: "email,sms"
 NOTIFICATIONS_SEND_SLOTS = "8"
+NOTIFICATIONS_LEASE_SECONDS = "30"  # until a call nobody recorded counts as lost
+NOTIFICATIONS_LOOK_UP_SECONDS = "120"  # between two questions after a lost answer
+NOTIFICATIONS_REPEAT_SECONDS = "600"  # until what may go twice goes again
 NOTIFICATIONS_POLL_SECONDS = "0.25"
 NOTIFICATIONS_METRICS_TOKEN = ""  # empty: no /metrics
 globals().update(
@@ -300,6 +311,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "twilio.http_client": {"level": "WARNING"},  # at INFO it writes phone numbers
+        "botocore": {"level": "WARNING"},  # at INFO it tells of its keys with each mail
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "daphne.http_protocol": {"level": "WARNING"},
         "axes": {"level": "ERROR"},  # at WARNING it writes sign-in addresses

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from notifications import audit, clock, delivery, policy, realtime, rendering
+from notifications import audit, clock, delivery, policy, realtime, rendering, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import (
@@ -95,6 +95,7 @@ def create(drafts: Sequence[Draft]) -> list[PatientNotification]:
         made = {row.pk: row for row in _write(fresh, profiles)}
     if made:
         delivery.wake_after_commit()
+    windows.passing(windows.Window.BEFORE_COMMIT)
     return [there.get((draft.patient_id, draft.key)) or made[draft.id] for draft in drafts]
 
 

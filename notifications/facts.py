@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from notifications import consent
+from notifications import consent, switches
 from notifications.channels.base import Channel
 from notifications.enums import (
     ContactKind,
@@ -33,6 +33,7 @@ from notifications.models import (
     ScheduledNotification,
 )
 from notifications.policy import Facts
+from notifications.switches import Switches
 from notifications.types import NotificationPayload, PatientProfile, payload_of
 
 logger = logging.getLogger(__name__)
@@ -50,13 +51,14 @@ def facts_for(
     deliveries: Sequence[Delivery],
     now: datetime,
     profiles: dict[UUID, PatientProfile] | None = None,
+    switched: Switches | None = None,
 ) -> list[Facts]:
     """Return the facts of each delivery, in order, as of `now` (aware).
 
-    Also puts the address as it stands now into each delivery's `contact`. Patients' profiles are
-    read unless they are given.
+    Also puts the address as it stands now into each delivery's `contact`. Patients' profiles and
+    the switches are read unless they are given.
     """
-    known = _Known.about(deliveries, profiles=profiles)
+    known = _Known.about(deliveries, profiles=profiles, switched=switched or switches.read())
     return [known.facts(delivery=delivery, now=now) for delivery in deliveries]
 
 
@@ -75,6 +77,7 @@ class _Known:
     """What the tables say about the patients and messages of one batch."""
 
     profiles: dict[UUID, PatientProfile]
+    switched: Switches
     contacts: dict[tuple[UUID, str], list[ContactPoint]]
     choices: dict[tuple[UUID, str, str], PatientNotificationPreference]
     granted: dict[str, set[UUID]]
@@ -83,7 +86,11 @@ class _Known:
 
     @classmethod
     def about(
-        cls, deliveries: Sequence[Delivery], *, profiles: dict[UUID, PatientProfile] | None
+        cls,
+        deliveries: Sequence[Delivery],
+        *,
+        profiles: dict[UUID, PatientProfile] | None,
+        switched: Switches,
     ) -> "_Known":
         notifications = {row.notification.pk: row.notification for row in deliveries}
         patient_ids = {notification.patient_id for notification in notifications.values()}
@@ -91,6 +98,7 @@ class _Known:
         payloads = {pk: payload_in(notification) for pk, notification in notifications.items()}
         return cls(
             profiles=profiles_for(patient_ids) if profiles is None else profiles,
+            switched=switched,
             contacts=contacts,
             choices=_choices_of(patient_ids),
             granted=_consents_of(contacts),
@@ -116,12 +124,21 @@ class _Known:
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,
             is_answered=_is_answered(delivery, payload),
+            is_escalated=_is_escalated(delivery, payload),
             choice=choice.enabled if choice else None,
             choice_at=choice.changed_at if choice else None,
             **_about_type(payload, delivery.channel),
             **_about_channel(channel),
             **self.about_contact(contact, payload, is_device_gone=_was_device(delivery, channel)),
+            **self.about_switches(delivery.channel),
         )
+
+    def about_switches(self, channel: str) -> dict:
+        return {
+            "held_since": self.switched.held_since(),
+            "channel_paused_since": self.switched.paused_since(channel),
+            "channel_rests_until": self.switched.rests_until(channel),
+        }
 
     def contact_for(self, *, delivery: Delivery, channel: type[Channel]) -> ContactPoint | None:
         """Return the address as it stands, or the one that took over; no device takes over."""
@@ -194,6 +211,12 @@ def _is_answered(delivery: Delivery, payload: NotificationPayload) -> bool:
     notification = delivery.notification
     is_later_rung = payload.shape == Shape.LADDER and delivery.step > 0
     return is_later_rung and bool(notification.read_at or notification.acted_at)
+
+
+def _is_escalated(delivery: Delivery, payload: NotificationPayload) -> bool:
+    """A later step of a type without a ladder stands in for one that failed."""
+    is_extra = payload.shape == Shape.FAN_OUT and delivery.step > 0
+    return is_extra and payload.purpose != Purpose.MARKETING
 
 
 def _contacts_of(patient_ids: set[UUID]) -> dict[tuple[UUID, str], list[ContactPoint]]:

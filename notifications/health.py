@@ -21,12 +21,13 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from notifications import clock, delivery, queue
+from notifications import audit, clock, delivery, queue
 from notifications.enums import DeliveryStatus, PlanStatus
 from notifications.models import Delivery, Heartbeat, ScheduledNotification
 
 AWAY = "The database does not answer: look at DATABASE_URL and its server."
 OLDEST_TICK = timedelta(seconds=150)  # the clock runs each minute
+REFUSED_WITHIN = timedelta(days=1)
 OLDEST_DUE = timedelta(minutes=10)  # a broadcast takes minutes; a wedged worker takes for ever
 
 
@@ -36,6 +37,7 @@ class State:
 
     last_tick: float | None = None
     oldest_due: float = 0.0
+    refused: int = 0  # minutes of the last 24 h with refused calls of carriers
     problems: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
 
@@ -49,6 +51,8 @@ def state() -> State:
     try:
         found.last_tick, found.oldest_due = _age(_last_tick()), _age(_oldest_due()) or 0.0
         found.alarms = queue.alarms()
+        since = clock.real_now() - REFUSED_WITHIN
+        found.refused = audit.refused_minutes(actor=audit.CARRIERS, since=since)
     except DatabaseError:
         found.problems.append(database_problem() or AWAY)
         return found
@@ -152,6 +156,7 @@ def _gauges(found: State) -> CollectorRegistry:
         "up": (not found.problems, "1 while /readyz is not red"),
         "alarms": (len(found.alarms), "signs that somebody else uses the queue"),
         "oldest_due_seconds": (found.oldest_due, "since when the oldest due row waits"),
+        "refused_calls": (found.refused, "minutes of the last 24 h with refused carrier calls"),
     }
     if found.last_tick is not None:
         values["last_tick_seconds"] = (found.last_tick, "age of the last tick")

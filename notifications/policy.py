@@ -20,6 +20,7 @@ from notifications.enums import (
 
 # No automated text before or after, whatever a patient sets: 47 CFR 64.1200(c)(1) says 8 to 9.
 TEXTS_FROM, TEXTS_UNTIL = time(8), time(21)
+NEXT_LOOK = timedelta(minutes=1)  # at what waits for a person to switch it on again
 HELD_KINDS = (ContactKind.PHONE, ContactKind.PUSH)
 
 
@@ -57,6 +58,12 @@ class Facts:
     is_confidential: bool = False
     is_verified: bool = True
     has_consent: bool = True
+    # a later step: an earlier one failed, so the type's default says nothing any more
+    is_escalated: bool = False
+    # the switches
+    held_since: datetime | None = None
+    channel_paused_since: datetime | None = None
+    channel_rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +125,16 @@ def channel_ready(facts: Facts) -> Decision | None:
 
 
 def wanted(facts: Facts) -> Decision | None:
-    """A patient's own choice counts first, then the type's default; a locked cell is on."""
+    """A patient's own choice counts first, then the type's default; a locked cell is on.
+
+    What another channel failed to bring goes on one that is off by default, never on one that
+    the patient turned off.
+    """
     if facts.is_locked or facts.choice:
         return None
     if facts.choice is None:
-        return None if facts.is_on_by_default else _skip(Reason.DEFAULT_OFF)
+        is_on = facts.is_on_by_default or facts.is_escalated
+        return None if is_on else _skip(Reason.DEFAULT_OFF)
     return _skip(Reason.PREF_OFF, date=facts.choice_at)
 
 
@@ -178,6 +190,23 @@ def within_text_hours(facts: Facts) -> Decision | None:
     return _held(facts, Reason.TEXT_HOURS, TEXTS_UNTIL, TEXTS_FROM)
 
 
+def nothing_held(facts: Facts) -> Decision | None:
+    if facts.held_since is None:
+        return None
+    return _later(facts, Reason.ALL_HELD, facts.now + NEXT_LOOK, date=facts.held_since)
+
+
+def channel_open(facts: Facts) -> Decision | None:
+    """A channel whose set-up is wrong waits for a person, one that does not answer for its time."""
+    if facts.channel_paused_since is not None:
+        at, since = facts.now + NEXT_LOOK, facts.channel_paused_since
+        return _later(facts, Reason.CHANNEL_PAUSED, at, date=since)
+    at = facts.channel_rests_until
+    if at is None or at <= facts.now:
+        return None
+    return _later(facts, Reason.CHANNEL_RESTING, at, time=at)
+
+
 GATES: tuple[Gate, ...] = (
     in_time,
     readable,
@@ -192,6 +221,8 @@ GATES: tuple[Gate, ...] = (
     not_paused,
     outside_quiet_hours,
     within_text_hours,
+    nothing_held,
+    channel_open,
 )
 
 
@@ -215,8 +246,14 @@ def _held(facts: Facts, reason: Reason, closed_from: time, closed_until: time) -
         return None
     if facts.expires_at is not None and opens_at >= facts.expires_at:
         return _skip(Reason.EXPIRED)
-    params = {"time": opens_at.isoformat()}
-    return Decision(action=Action.HOLD, reason=reason, at=opens_at, params=params)
+    return _later(facts, reason, opens_at, time=opens_at)
+
+
+def _later(facts: Facts, reason: Reason, at: datetime, **said: datetime) -> Decision:
+    """Hold until a moment, or until the time to act is over, which then decides."""
+    at = at if facts.expires_at is None else min(at, facts.expires_at)
+    params = {name: moment.isoformat() for name, moment in said.items()}
+    return Decision(action=Action.HOLD, reason=reason, at=at, params=params)
 
 
 def reopening(

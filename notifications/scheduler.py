@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import Error, connection, transaction
 from django.db.models import Max
 
-from notifications import audit, clock, delivery, inbox, incoming, realtime
+from notifications import audit, clock, delivery, inbox, incoming, realtime, windows
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import Heartbeat, PatientNotification, ScheduledNotification
@@ -29,6 +29,7 @@ class TickReport:
 
     plans: dict[str, int] = field(default_factory=dict)
     deliveries: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
     expired: int = 0
     woken: int = 0
 
@@ -119,6 +120,7 @@ class NotificationSchedulerService:
                 if sum(report.plans.values()) >= limit:
                     break
             report.expired, report.woken = inbox.expire_due(), inbox.wake_due()
+            report.settled = delivery.settle().counts
             # What the rest took is missing here: the queue ends a task after a minute.
             left = delivery.WORK_SECONDS - (monotonic() - begun)
             report.deliveries = delivery.run_due(seconds=left).counts
@@ -167,6 +169,8 @@ def _promote(*, limit: int, report: TickReport) -> int:
         payload = payloads[row.pk]
         _settle(row, payload, is_true=payload is not None and payload not in gone)
         report.add_plan(row.status)
+    if rows:
+        windows.passing(windows.Window.BEFORE_PLAN)
     return len(rows)
 
 

@@ -17,12 +17,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from notifications import audit, incoming
-from notifications.channels.base import Channel, NotSupported
+from notifications.channels.base import Channel
 from notifications.enums import PatientNotificationChannel
+from notifications.types import ChannelError, NotSupported
 
 logger = logging.getLogger(__name__)
 
-ACTOR = "system:webhooks"
 LARGEST = 1024 * 1024  # bytes; Anymail's largest batches are a few hundred kB
 View = Callable[..., HttpResponse]
 
@@ -42,9 +42,12 @@ def carriers_only(view: View) -> View:
         except NotSupported:
             raise Http404("no carrier of this channel calls here") from None
         except PermissionDenied:
-            audit.record_denied(actor=ACTOR, route=f"webhooks/{channel}")
+            audit.record_denied(actor=audit.CARRIERS, route=f"webhooks/{channel}")
             logger.warning("a call for %s was not signed by its carrier", channel)
             return HttpResponse(status=403)
+        except ChannelError as fault:  # whose call it is cannot be told now: it must come again
+            logger.error("a call for %s could not be verified: %s", channel, fault.code)
+            return HttpResponse(status=503)
         except (BadRequest, SuspiciousOperation):  # too many fields, or no UTF-8
             return HttpResponse(status=400)
 

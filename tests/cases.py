@@ -1,4 +1,4 @@
-"""Twenty patients, one for each thing that can become of a message: told by real means.
+"""Twenty-three patients, one for each thing that can become of a message: told by real means.
 
 Addresses, choices and consents go through the services; carriers answer by whom they write to;
 receipts come in as a carrier's calls do. Nothing here sets a status.
@@ -25,7 +25,15 @@ from notifications.enums import (
 )
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.providers.outbox import EmailBackend, Outbox
-from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, Reply, SendResult
+from notifications.types import (
+    AnswerLost,
+    ChannelError,
+    Envelope,
+    NotSupported,
+    Receipt,
+    Reply,
+    SendResult,
+)
 from portal.models import Appointment, Location, Provider, User
 from portal.notification_types.system_alert import SystemAlertPayload
 from portal.services import answer, cancel, default_reminder_rules
@@ -46,11 +54,18 @@ class Choosy(Outbox):
     """Keeps what it takes in the outbox; for some addresses it answers otherwise."""
 
     answers: ClassVar[dict[str, Exception]] = {}
+    told_when_asked: ClassVar[dict[str, Exception]] = {}
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         if trouble := Choosy.answers.get(envelope.to["address"]):
             raise trouble
         return super().send(envelope=envelope, content=content)
+
+    def look_up(self, *, envelope: Envelope, **known: object) -> list[Receipt]:
+        """Say what it has; of what it answered otherwise, what it was told to say."""
+        if trouble := Choosy.told_when_asked.get(envelope.to["address"]):
+            raise trouble
+        return super().look_up(envelope=envelope, **known)
 
 
 class ChoosyMail(EmailBackend):
@@ -72,7 +87,7 @@ def choosy_carriers() -> Iterator[None]:
         NOTIFICATIONS_PUSH_PROVIDER=name,
         EMAIL_BACKEND=f"{__name__}.{ChoosyMail.__name__}",
     ):
-        Choosy.answers = {}
+        Choosy.answers, Choosy.told_when_asked = {}, {}
         yield
 
 
@@ -302,7 +317,25 @@ def the_carrier_has_a_fault(scene: Scene) -> PatientNotification:
 def the_answer_was_lost(scene: Scene) -> PatientNotification:
     patient = scene.patient("answer_unknown")
     Choosy.answers[scene.number] = AnswerLost(code="ReadTimeout")
+    Choosy.told_when_asked[scene.number] = AnswerLost(code="503")
     return scene.booked(patient)
+
+
+@story(Reason.ANSWER_UNSETTLED, status=Status.UNKNOWN, at=NOON + HOUR)
+def the_answer_was_lost_and_the_carrier_cannot_be_asked(scene: Scene) -> PatientNotification:
+    patient = scene.patient("answer_unsettled")
+    Choosy.answers[scene.number] = AnswerLost(code="ReadTimeout")
+    Choosy.told_when_asked[scene.number] = NotSupported()
+    message = scene.booked(patient)
+    run(at=clock.now() + HOUR / 3)
+    return message
+
+
+@story(Reason.NO_RECEIPT, status=Status.ACCEPTED, at=NOON - 2 * DAY)
+def the_carrier_took_it_and_said_nothing_since(scene: Scene) -> PatientNotification:
+    message = scene.booked(scene.patient("no_receipt"))
+    run(at=clock.now() + DAY + HOUR)
+    return message
 
 
 @story(Reason.CHANNEL_OFF)
@@ -387,8 +420,17 @@ def it_is_urgent_and_night(scene: Scene) -> PatientNotification:
     return message
 
 
-# First: it alone plays on a day before the others'.
+@story(Reason.CHANNEL_PAUSED, channel="email", status=Status.PLANNED, at=NIGHT)
+def our_password_is_wrong(scene: Scene) -> PatientNotification:
+    """The last to be told: nothing leaves by e-mail after it."""
+    patient = scene.patient("channel_paused")
+    Choosy.answers[patient.email] = smtplib.SMTPAuthenticationError(535, b"5.7.8 who are you?")
+    return scene.booked(patient)
+
+
+# First: they alone play on days before the others'.
 STORIES = {
+    Reason.NO_RECEIPT: STORIES.pop(Reason.NO_RECEIPT),
     Reason.ANSWERED: the_patient_confirmed_what_the_next_reminder_would_have_asked,
     **STORIES,
 }

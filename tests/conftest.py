@@ -143,7 +143,7 @@ def carrier(settings):
     """Carriers that answer as told, for e-mail, texts and pushes."""
     settings.EMAIL_BACKEND = "tests.engine.ToldMail"
     settings.NOTIFICATIONS_SMS_PROVIDER = settings.NOTIFICATIONS_PUSH_PROVIDER = "tests.engine.Told"
-    Told.answers, Told.handed, ToldMail.handed = [], [], []
+    Told.answers, Told.handed, Told.known, ToldMail.handed = [], [], None, []
     return Told
 
 

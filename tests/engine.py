@@ -13,7 +13,15 @@ from notifications.enums import Category, ContactKind, Purpose
 from notifications.models import ContactPoint, Delivery, PatientNotification
 from notifications.scheduler import TickReport, notification_scheduler_service
 from notifications.services import patient_notification_service
-from notifications.types import Envelope, NotificationPayload, SendResult, phi, public
+from notifications.types import (
+    Envelope,
+    NotificationPayload,
+    NotSupported,
+    Receipt,
+    SendResult,
+    phi,
+    public,
+)
 from portal.models import User
 from tests.clinic import DESK, NEW_YORK, wall
 
@@ -151,6 +159,7 @@ class Told:
     is_outbox = True
     answers: ClassVar[list[Answer]] = []
     handed: ClassVar[list[tuple[str, Envelope, Mapping[str, str]]]] = []
+    known: ClassVar[list[Receipt] | None] = None  # what it answers when it is asked
 
     def __init__(self, *, channel: str) -> None:
         self.channel = channel
@@ -158,6 +167,12 @@ class Told:
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         Told.handed.append((self.channel, envelope, content))
         return answered()
+
+    def look_up(self, *, envelope: Envelope, **_known: object) -> list[Receipt]:
+        """Say what it has: what it was told to have, or that it cannot be asked."""
+        if Told.known is None:
+            raise NotSupported
+        return [each for each in Told.known if each.delivery_id in (None, envelope.delivery_id)]
 
     @classmethod
     def texts(cls) -> list[str]:

@@ -89,10 +89,9 @@ class LocalHttp(TwilioHttp):
         super().__init__()
         self.session.trust_env = False  # no proxy on the way to ourselves
 
-    def request(self, method: str, url: str, *args: Any, **options: Any) -> Any:
+    def address(self, url: str) -> str:
         parts = urlsplit(url)
-        here = urlunsplit((self.scheme, f"{HOST}:{self.port}", parts.path, parts.query, ""))
-        return super().request(method, here, *args, **options)
+        return urlunsplit((self.scheme, f"{HOST}:{self.port}", parts.path, parts.query, ""))
 
 
 class LocalTwilio(Twilio):

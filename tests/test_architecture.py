@@ -18,13 +18,14 @@ OURS = ("notifications", "portal", "dentamind", "carriers")
 # A room imports only from lines above its own. Rooms on one line do not import each other, save
 # the last, which may import the others.
 ENGINE = [
-    "clock",
+    "clock windows",
     "registry crypto",
     "enums",
     "segments types",
     "policy",
     "models",
     "audit realtime rendering",
+    "switches",
     "providers",
     "channels",
     "consent",  # a stop, in contacts, takes it back
@@ -74,6 +75,8 @@ NAMES_SETTINGS = {"manage.py", "dentamind/asgi.py"}  # os.environ.setdefault, as
 NETWORK = {
     "aiohttp",
     "anymail",
+    "boto3",
+    "botocore",
     "django.core.mail",
     "ftplib",
     "http.client",

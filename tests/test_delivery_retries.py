@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.delivery.record import next_try
+from notifications import clock, switches
+from notifications.delivery.meanings import next_try
 from notifications.enums import (
     AttemptResult,
     AuditAction,
@@ -16,6 +17,7 @@ from notifications.enums import (
 )
 from notifications.models import AuditEvent, Delivery, DeliveryAttempt
 from notifications.types import ChannelError, SendResult
+from tests.clinic import DESK
 from tests.engine import (
     BENS_NUMBER,
     NOON,
@@ -55,7 +57,7 @@ def test_a_busy_carrier_is_asked_again_and_the_text_goes_once(ana, carrier):
     run(at=after(1))
     assert status_of(made, "sms") == (DeliveryStatus.ACCEPTED, "")
     assert [(each.result, each.code) for each in attempts_of(made)] == [
-        (AttemptResult.REFUSED, "30003"),
+        (AttemptResult.UNAVAILABLE, "30003"),
         (AttemptResult.ACCEPTED, ""),
     ]
     assert said_to_patient(made, "sms")[-1] == "Sent"
@@ -83,14 +85,16 @@ def test_a_carrier_that_asks_for_patience_gets_exactly_that(ana, carrier):
 
 
 @pytest.mark.req("R-06")
-def test_after_eight_tries_a_message_has_failed_and_is_left_alone(ana, carrier):
+def test_after_eight_tries_a_message_has_failed_and_is_left_alone(ana, ben, carrier):
     phone_of(ana)
-    carrier.answers = [BUSY] * 20
+    phone_of(ben, BENS_NUMBER)
+    carrier.answers = [SendResult(), BUSY] * 12
     made = send(ana)
     for tries in range(12):
+        send(ben, priority="urgent")  # the carrier works: it is this one text
         run(at=after(20 * tries))
     assert status_of(made, "sms") == (FAILED, Reason.PROVIDER_ERROR)
-    assert len(carrier.texts()) == 8
+    assert len(attempts_of(made)) == 8
     assert said_to_patient(made, "sms")[-1] == "Failed. Our provider had a problem"
 
 
@@ -99,11 +103,13 @@ def test_a_thousand_failures_are_spread_out_and_none_waits_too_long(ana):
     """Full jitter: anywhere up to 5 s x 2^n, so that a carrier coming back is not run over."""
     for tries, longest in [(1, 10), (2, 20), (5, 160), (7, 640)]:
         row = Delivery(attempts=tries)
-        waits = [(next_try(row, BUSY) - NOON).total_seconds() for _each in range(1000)]
+        waits = [
+            (next_try(row, BUSY, setbacks=tries) - NOON).total_seconds() for _each in range(1000)
+        ]
         assert 0 <= min(waits) <= max(waits) <= longest
         tenths = Counter(int(wait * 10 // longest) for wait in waits)
         assert all(50 < tenths[tenth] < 160 for tenth in range(10)), tenths
-    assert next_try(Delivery(attempts=8), BUSY) is None
+    assert next_try(Delivery(attempts=8), BUSY, setbacks=8) is None
 
 
 @pytest.mark.req("R-06")
@@ -121,15 +127,23 @@ def test_no_try_is_planned_past_the_time_to_act(ana, carrier):
 # -- when our own set-up is wrong ---------------------------------------------------------------
 
 
-def test_a_wrong_password_of_ours_is_retried_and_blamed_on_nobodys_address(ana, carrier):
+def test_a_wrong_password_of_ours_costs_one_call_and_blames_nobodys_address(ana, ben, carrier):
     number = phone_of(ana)
+    phone_of(ben, BENS_NUMBER)
     carrier.answers = [NO_LOGIN]
-    made = send(ana)
-    run()
+    made, next_one = send(ana), send(ben)
+    for minutes in (0, 1, 30):
+        run(at=after(minutes))
     number.refresh_from_db()
     assert number.status == ContactStatus.ACTIVE
-    run(at=after(1))
-    assert status_of(made, "sms") == (DeliveryStatus.ACCEPTED, "")
+    assert len(carrier.texts()) == 1
+    assert status_of(made, "sms") == (PLANNED, Reason.CHANNEL_PAUSED)
+    assert status_of(next_one, "sms") == (PLANNED, "")
+    with clock.at(after(31)):
+        switches.resume(channel="sms", actor=DESK)
+        run()
+    for each in (made, next_one):
+        assert status_of(each, "sms") == (DeliveryStatus.ACCEPTED, "")
 
 
 def test_a_set_up_that_stays_wrong_says_so(ana, carrier):
@@ -137,7 +151,9 @@ def test_a_set_up_that_stays_wrong_says_so(ana, carrier):
     carrier.answers = [NO_LOGIN] * 8
     made = send(ana)
     for tries in range(8):
-        run(at=after(20 * tries))
+        with clock.at(after(tries)):
+            switches.resume(channel="sms", actor=DESK)
+            run()
     assert status_of(made, "sms") == (FAILED, Reason.CHANNEL_OFF)
 
 

@@ -89,7 +89,7 @@ def test_every_try_is_there_with_the_carriers_code(ana, carrier):
     run(at=NOON + timedelta(minutes=1))
     tries = channel(made, "sms")["tries"]
     assert [(each["number"], each["result"], each["code"]) for each in tries] == [
-        (1, "refused", "30003"),
+        (1, "unavailable", "30003"),
         (2, "accepted", ""),
     ]
 

@@ -60,7 +60,7 @@ def test_the_timeline_tells_what_happened_in_order(ana, carrier):
         ("Email", "Not sent. No address on file for this channel"),
         ("In-app", "Delivered"),
         ("Push", "Not sent. Push is not turned on anywhere"),
-        ("Text", "Try 1: Refused by the carrier"),
+        ("Text", "Try 1: The carrier was not available"),
         ("Text", "Try 2: Accepted by the carrier"),
         ("Text", "Sent"),
         ("In-app", "Read"),

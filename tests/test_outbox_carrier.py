@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "noon")]
 SENT, DELIVERED = (DeliveryStatus.ACCEPTED, ""), (DeliveryStatus.DELIVERED, "")
 BOUNCED = (DeliveryStatus.FAILED, Reason.BOUNCED_HARD)
 TROUBLE = (DeliveryStatus.FAILED, Reason.PROVIDER_ERROR)
+AGAIN = (DeliveryStatus.PLANNED, Reason.SOFT_FAIL)
+PAUSED = (DeliveryStatus.FAILED, Reason.CHANNEL_OFF)
 
 
 @pytest.fixture(autouse=True)
@@ -76,9 +78,9 @@ def test_anas_text_and_mail_are_delivered_and_both_are_reported_once(ana):
     ("number", "outcome", "address"),
     [
         ("+12125550199", BOUNCED, ContactStatus.NEEDS_UPDATE),
-        ("+12125550198", TROUBLE, ContactStatus.ACTIVE),
+        ("+12125550198", AGAIN, ContactStatus.ACTIVE),
         ("+12125550197", BOUNCED, ContactStatus.NEEDS_UPDATE),
-        ("+12125550196", TROUBLE, ContactStatus.ACTIVE),
+        ("+12125550196", PAUSED, ContactStatus.ACTIVE),
         ("+12125550195", SENT, ContactStatus.ACTIVE),
     ],
 )

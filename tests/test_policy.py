@@ -66,7 +66,12 @@ def test_where_several_object_the_earliest_gate_is_heard(first):
 
 def test_the_hours_are_asked_last_so_that_nothing_is_held_that_would_be_skipped_anyway():
     names = [gate.__name__ for gate in GATES]
-    assert names[-2:] == ["outside_quiet_hours", "within_text_hours"]
+    assert names[-4:] == [
+        "outside_quiet_hours",
+        "within_text_hours",
+        "nothing_held",
+        "channel_open",
+    ]
     assert verdict(A_TEXT, now=NIGHT, choice=False) == (Action.SKIP, Reason.PREF_OFF)
 
 

@@ -24,7 +24,7 @@ from notifications.enums import (
 from notifications.providers import vapid, webpush
 from notifications.types import AnswerLost, ChannelError
 from tests.clinic import DESK
-from tests.engine import NOON, NotePayload, run, send, status_of
+from tests.engine import NOON, NotePayload, run, send, send_at, status_of
 from tests.pushing import (
     MOZILLA,
     PUBLIC,
@@ -370,8 +370,7 @@ def test_a_lost_answer_is_tried_once_more_and_replaces_the_first(service, note, 
         actor=DESK,
     )
     service.answers = [requests.exceptions.ReadTimeout()]
-    made = send(ana)
-    run(NOON)
+    made = send_at(NOON, ana)
     assert status_of(made, "push") == (DeliveryStatus.UNKNOWN, Reason.ANSWER_UNKNOWN)
     run(NOON + timedelta(minutes=11))
     assert status_of(made, "push") == (DeliveryStatus.ACCEPTED, "")

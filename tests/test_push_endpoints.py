@@ -155,7 +155,7 @@ def test_any_other_place_is_refused_again_before_a_push(endpoint, monkeypatch, s
         send(device(endpoint))
     assert (refusal.value.code, refusal.value.kind) == (
         "refused_endpoint",
-        ErrorKind.CONFIGURATION,
+        ErrorKind.PERMANENT,
     )
     assert names.asked == service.reached == []
 

@@ -148,7 +148,8 @@ def test_a_wrong_password_of_ours_is_our_set_up_and_not_the_patients_address(ana
         assert code_of(made) == "535"
         for tries in range(1, 8):
             run(at=NOON + 20 * tries * MINUTE)
-    assert status_of(made, "email") == (FAILED, Reason.CHANNEL_OFF)
+    assert status_of(made, "email") == (PLANNED, Reason.CHANNEL_PAUSED)
+    assert DeliveryAttempt.objects.count() == 1  # the channel waits for somebody to mend it
     assert status_after(mail) == ContactStatus.ACTIVE
 
 

@@ -153,7 +153,7 @@ def test_every_try_is_there_with_the_carriers_own_code(desk, ana, carrier):
     run(at=NOON + MINUTE)
     page = page_of(desk, ana)
     assert "2 tries" in page
-    assert re.search(r"Try 1: Refused by the carrier 30003", page)
+    assert re.search(r"Try 1: The carrier was not available 30003", page)
     assert re.search(r"Try 2: Accepted by the carrier told", page)
 
 

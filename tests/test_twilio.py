@@ -35,7 +35,8 @@ from tests.switchboard import OUR_NUMBER, SERVICE, SID, TEXT_SID, TOKEN, LocalHt
 DESCRIPTION = ROOT.parent / "shared" / "data" / "twilio_api_v2010.json"
 PRISM = NPM / "node_modules" / ".bin" / "prism"
 TEXT = "Main Street Dental: your visit is Tue, Nov 24 at 9:30 AM EST."
-PERMANENT, TRANSIENT, SET_UP = ErrorKind.PERMANENT, ErrorKind.TRANSIENT, ErrorKind.CONFIGURATION
+PERMANENT, TRANSIENT = ErrorKind.PERMANENT, ErrorKind.TRANSIENT
+THROTTLED, SET_UP = ErrorKind.THROTTLED, ErrorKind.CONFIGURATION
 HOUR = timedelta(hours=1)
 
 
@@ -232,11 +233,11 @@ ANSWERS = [
     (401, 20003, SET_UP, ContactEffect.NONE, None),
     (401, 20005, SET_UP, ContactEffect.NONE, None),
     (404, 20404, SET_UP, ContactEffect.NONE, None),
-    (400, 21408, SET_UP, ContactEffect.NONE, None),
+    (400, 21408, PERMANENT, ContactEffect.NONE, None),
     (400, 21212, SET_UP, ContactEffect.NONE, None),
     (400, 21603, SET_UP, ContactEffect.NONE, None),
     (400, 21606, SET_UP, ContactEffect.NONE, None),
-    (400, 21608, SET_UP, ContactEffect.NONE, None),
+    (400, 21608, PERMANENT, ContactEffect.NONE, None),
     (400, 21609, SET_UP, ContactEffect.NONE, None),
     (400, 21659, SET_UP, ContactEffect.NONE, None),
     (400, 21660, SET_UP, ContactEffect.NONE, None),
@@ -246,22 +247,22 @@ ANSWERS = [
     (400, 21705, SET_UP, ContactEffect.NONE, None),
     (400, 30002, SET_UP, ContactEffect.NONE, None),
     (400, 30007, SET_UP, ContactEffect.NONE, None),
-    (400, 30023, SET_UP, ContactEffect.NONE, None),
+    (400, 30023, THROTTLED, ContactEffect.NONE, None),
     (400, 30029, SET_UP, ContactEffect.NONE, None),
     (400, 30030, SET_UP, ContactEffect.NONE, None),
     (400, 30032, SET_UP, ContactEffect.NONE, None),
     (400, 30034, SET_UP, ContactEffect.NONE, None),
-    (429, 63038, SET_UP, ContactEffect.NONE, None),
+    (429, 63038, THROTTLED, ContactEffect.NONE, None),
     (400, 90007, SET_UP, ContactEffect.NONE, None),
-    (429, 20429, TRANSIENT, ContactEffect.NONE, None),
-    (429, 21611, TRANSIENT, ContactEffect.NONE, None),
-    (400, 30001, TRANSIENT, ContactEffect.NONE, None),
-    (400, 30022, TRANSIENT, ContactEffect.NONE, None),
+    (429, 20429, THROTTLED, ContactEffect.NONE, None),
+    (429, 21611, THROTTLED, ContactEffect.NONE, None),
+    (400, 30001, THROTTLED, ContactEffect.NONE, None),
+    (400, 30022, THROTTLED, ContactEffect.NONE, None),
     (400, 30003, TRANSIENT, ContactEffect.NONE, 2),
     (400, 30008, TRANSIENT, ContactEffect.NONE, 2),
     (400, 30410, TRANSIENT, ContactEffect.NONE, 2),
     (400, 99999, TRANSIENT, ContactEffect.NONE, 3),  # a code nobody knows yet
-    (429, None, TRANSIENT, ContactEffect.NONE, None),
+    (429, None, THROTTLED, ContactEffect.NONE, None),
     (403, None, SET_UP, ContactEffect.NONE, None),
     (307, None, TRANSIENT, ContactEffect.NONE, 3),
 ]

@@ -259,6 +259,21 @@ def end_of(told: set[str]) -> str:
     return DeliveryStatus.FAILED if "undelivered" in told else ACCEPTED
 
 
+@pytest.mark.req("S-13")
+def test_a_monitor_sees_in_how_many_minutes_calls_were_refused(text, settings, monkeypatch):
+    settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
+    began, headers = clock.real_now(), {"Authorization": f"Bearer {'t' * 32}"}
+    for hours in (25, 2, 1, 0):
+        moment = began - timedelta(hours=hours)
+        with monkeypatch.context() as patched:
+            patched.setattr(clock, "real_now", lambda moment=moment: moment)
+            for _again in range(3):
+                post(path_of(text), callback(text), signature="AAAA")
+    post(path_of(text), callback(text))
+    measured = Client().get("/metrics", headers=headers).content.decode()
+    assert "dentamind_refused_calls 3.0" in measured.splitlines()
+
+
 # -- what needs no token of a form --------------------------------------------------------------
 
 

@@ -43,6 +43,11 @@ class Texts:
         note(self.channel, envelope.delivery_id)
         return SendResult(provider_id="noted")
 
+    def look_up(self, *, envelope: object, **_known: object) -> list:
+        from notifications.types import NotSupported
+
+        raise NotSupported
+
 
 class Mails(BaseEmailBackend):
     is_outbox = True

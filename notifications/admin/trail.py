@@ -7,7 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.admin.base import ByPatient, ReadOnly, as_id, is_address, patients_at
 from notifications.crypto import PatientKey
-from notifications.models import AuditEvent, AuditSeal, Consent, ContactVerification, Heartbeat
+from notifications.models import (
+    AuditEvent,
+    AuditSeal,
+    Consent,
+    ContactVerification,
+    Heartbeat,
+    Switch,
+)
 
 
 @admin.register(AuditEvent)
@@ -67,3 +74,8 @@ class PatientKeyAdmin(ReadOnly):
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
     list_display = ("name", "beat_at")
+
+
+@admin.register(Switch)
+class SwitchAdmin(ReadOnly):
+    list_display = ("name", "off_at", "off_by", "why", "rests_until")

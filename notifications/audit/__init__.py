@@ -10,9 +10,11 @@ Actors are `user:<id>` for people and `system:<job>` for programs. Details hold 
 """
 
 from notifications.audit.purging import purging
+from notifications.audit.reading import refused_minutes
 from notifications.audit.sealing import WINDOW, seal
 from notifications.audit.verifying import verify
 from notifications.audit.writing import (
+    CARRIERS,
     actor_of,
     record,
     record_denied,
@@ -21,6 +23,7 @@ from notifications.audit.writing import (
 )
 
 __all__ = [
+    "CARRIERS",
     "WINDOW",
     "actor_of",
     "purging",
@@ -28,6 +31,7 @@ __all__ = [
     "record_denied",
     "record_each",
     "record_many",
+    "refused_minutes",
     "seal",
     "verify",
 ]

@@ -15,6 +15,7 @@ from notifications.crypto import audit_keys
 from notifications.enums import AuditAction
 from notifications.models import AuditEvent
 
+CARRIERS = "system:webhooks"  # whoever calls where carriers call
 ACTOR = re.compile(r"user:[0-9a-f-]{36}|system:[\w.:-]{1,60}")
 CODE = re.compile(r"[\w.:/+-]{0,200}", re.ASCII)
 PHONE = re.compile(r"\+?\d{10,15}")

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -10,11 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
-from notifications.types import Envelope, Receipt, Reply, SendResult
-
-
-class NotSupported(LookupError):
-    """No carrier of this channel makes calls of this kind."""
+from notifications.types import Envelope, NotSupported, Receipt, Reply, SendResult
 
 
 class Channel(ABC):
@@ -82,9 +79,20 @@ class Channel(ABC):
         """Return what a carrier wants to hear after a reply: our answer to the patient, if any."""
         return HttpResponse(status=204)
 
-    def look_up(self, *, envelope: Envelope) -> SendResult | None:
-        """Ask the carrier about a lost answer; None when it knows nothing."""
-        return None
+    def reports(self) -> bool:
+        """Return whether its carrier tells, unasked, what became of each message."""
+        return False
+
+    def look_up(
+        self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
+    ) -> list[Receipt]:
+        """Ask the carrier what it has of a message handed over at `since` (aware) or later.
+
+        With the carrier's own id, that message; without, whatever may be it, so more than one
+        where the same words went to the same address. An empty list: the carrier has nothing.
+        Raises NotSupported where it cannot be asked, ChannelError when it gives no answer.
+        """
+        raise NotSupported
 
     @classmethod
     def check_definition(cls) -> None:

@@ -1,6 +1,7 @@
 """Text messages: one segment, to a verified number with recorded consent."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -8,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from notifications import providers
-from notifications.channels.base import Channel, NotSupported
+from notifications.channels.base import Channel
 from notifications.enums import ContactKind, Level, PatientNotificationChannel
 from notifications.segments import segments, to_gsm7
-from notifications.types import Envelope, Receipt, Reply, SendResult
+from notifications.types import Envelope, NotSupported, Receipt, Reply, SendResult
 
 
 @PatientNotificationChannel.register
@@ -39,6 +40,16 @@ class Sms(Channel):
 
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         return self._carrier().send(envelope=envelope, content=content)
+
+    def reports(self) -> bool:
+        return True
+
+    def look_up(
+        self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
+    ) -> list[Receipt]:
+        return self._carrier().look_up(
+            envelope=envelope, content=content, since=since, provider_id=provider_id
+        )
 
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         return self._carrier().receipts(request=request, delivery_id=delivery_id)

@@ -13,7 +13,16 @@ from django.utils.module_loading import import_string
 
 from notifications.enums import PatientNotificationChannel
 
-POSITIVE = ("NOTIFICATIONS_SEND_SLOTS", "NOTIFICATIONS_POLL_SECONDS")
+POSITIVE = tuple(
+    f"NOTIFICATIONS_{name}"
+    for name in (
+        "SEND_SLOTS",
+        "POLL_SECONDS",
+        "LEASE_SECONDS",
+        "LOOK_UP_SECONDS",
+        "REPEAT_SECONDS",
+    )
+)
 CALLABLES = ("NOTIFICATIONS_ACCESS", "NOTIFICATIONS_PROFILES", "NOTIFICATIONS_ANSWERS")
 
 

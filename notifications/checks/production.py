@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from notifications import providers
 from notifications.channels.push import Push
 from notifications.checks.engine import error, provider_settings
-from notifications.providers import esp, vapid
+from notifications.providers import esp, ses, sns, vapid
 
 LOCAL_MAIL = ("console", "dummy", "filebased", "locmem")
 LAYER = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -45,7 +45,7 @@ def check_carriers(**_: Any) -> list[Error]:
         for name in provider_settings()
         if _is_outbox(getattr(settings, name))
     ]
-    if _mail_stays_here(settings.EMAIL_BACKEND):
+    if not _lacks_boto3() and _mail_stays_here(settings.EMAIL_BACKEND):
         hint = "EMAIL_BACKEND=django.core.mail.backends.smtp.EmailBackend, or one of Anymail's."
         errors.append(error(102, "EMAIL_BACKEND keeps mail on this machine.", hint=hint))
     return errors
@@ -89,6 +89,27 @@ def _mail_stays_here(path: str) -> bool:
 
 
 @production
+def check_pace(**_: Any) -> list[Error]:
+    """Report waits that are over before a call is, or before a carrier's list can show it."""
+    fewest = {"NOTIFICATIONS_LEASE_SECONDS": 20, "NOTIFICATIONS_LOOK_UP_SECONDS": 60}
+    hint = "Leave it out: the default is what was tried."
+    return [
+        error(118, f"{name} must be {least} or more: a message could go twice.", hint=hint)
+        for name, least in fewest.items()
+        if float(getattr(settings, name)) < least
+    ]
+
+
+@production
+def check_twilio(**_: Any) -> list[Error]:
+    """Report a stand-in for Twilio, or texts that would travel in clear."""
+    if urlsplit(settings.NOTIFICATIONS_TWILIO_API).scheme == "https":
+        return []
+    message = "NOTIFICATIONS_TWILIO_API must be https: texts go there with your account's token."
+    return [error(119, message, hint="Leave it out, or NOTIFICATIONS_TWILIO_API=https://...")]
+
+
+@production
 def check_push(**_: Any) -> list[Error]:
     """Report a key or an address of the sender that push services would not take."""
     if not settings.NOTIFICATIONS_PUSH_PROVIDER.endswith(".WebPush"):
@@ -116,23 +137,49 @@ def check_mail(**_: Any) -> list[Error]:
         message = "EMAIL_USE_TLS is off: mail would travel in clear."
         errors.append(error(105, message, hint="EMAIL_USE_TLS=true and EMAIL_PORT=587"))
     is_anymail = settings.EMAIL_BACKEND.startswith("anymail.")
-    if is_anymail and ":" not in (settings.ANYMAIL.get("WEBHOOK_SECRET") or ""):
+    is_signed = esp.named() == esp.SES  # by SNS, whose key no setting holds
+    if is_anymail and not is_signed and ":" not in (settings.ANYMAIL.get("WEBHOOK_SECRET") or ""):
         message = "ANYMAIL_WEBHOOK_SECRET is not set: anybody could post receipts."
         errors.append(error(106, message, hint="ANYMAIL_WEBHOOK_SECRET=<random>:<random>"))
     return errors + (_check_service(esp.named()) if is_anymail else [])
 
 
 def _check_service(name: str) -> list[Error]:
-    """Report an e-mail service whose calls nothing verifies, as Amazon SES's (R-13)."""
+    """Report an e-mail service whose calls nothing verifies (R-13)."""
     service = esp.SERVICES.get(name)
     if service is None:
         message = f"EMAIL_BACKEND: what {name} calls us with cannot be verified, or not read."
         return [error(120, message, hint=f"Use one of: {', '.join(esp.SERVICES)}; or SMTP.")]
+    if name == esp.SES:
+        return _check_ses()
     if not service.key or settings.ANYMAIL.get(service.key):
         return []
     setting = f"ANYMAIL_{service.key}"
     message = f"{setting} is not set: receipts could not be verified."
     return [error(121, message, hint=f"{setting}=<the key {name} signs its webhooks with>")]
+
+
+def _check_ses() -> list[Error]:
+    """Report what Amazon SES lacks: whose calls are believed, and the library that sends."""
+    hint = "NOTIFICATIONS_SNS_TOPICS=arn:aws:sns:us-east-1:123456789012:mail-events"
+    named = sns.topics()
+    errors = [
+        error(123, f"NOTIFICATIONS_SNS_TOPICS: {name} is no ARN of a topic of SNS.", hint=hint)
+        for name in named
+        if not sns.is_topic(name)
+    ]
+    if not named:
+        message = "NOTIFICATIONS_SNS_TOPICS is empty: what Amazon SES says would be refused."
+        errors.append(error(122, message, hint=hint))
+    if _lacks_boto3():
+        message = "EMAIL_BACKEND: Amazon SES needs boto3, which is not installed."
+        hint = "pip install --require-hashes -r requirements-ses.txt"
+        errors.append(error(124, message, hint=hint))
+    return errors
+
+
+def _lacks_boto3() -> bool:
+    return esp.named() == esp.SES and not ses.has_library()
 
 
 @production

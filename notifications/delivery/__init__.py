@@ -13,11 +13,12 @@ from django.db import transaction
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from notifications import clock
+from notifications import clock, windows
 from notifications.delivery.claim import claim
 from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
+from notifications.delivery.settle import settle
 from notifications.delivery.statuses import Report, oldest_due
 from notifications.delivery.words import links_for, written
 
@@ -28,6 +29,7 @@ __all__ = [
     "links_for",
     "oldest_due",
     "run_due",
+    "settle",
     "wake_after_commit",
     "work",
     "written",
@@ -48,6 +50,7 @@ def _wake() -> None:
 
     The broker locks what it hands out until `retry` from then; what waits has its lock behind it.
     """
+    windows.passing(windows.Window.BEFORE_WAKE_UP)
     if not OrmQ.objects.filter(lock__lte=clock.real_now()).exists():
         async_task(work)
 
@@ -55,6 +58,7 @@ def _wake() -> None:
 def work() -> None:
     """Deliver what is due now: what a wake-up runs. Safe to run twice, or never."""
     run_due(seconds=WORK_SECONDS)
+    windows.passing(windows.Window.BEFORE_ACKNOWLEDGE)
 
 
 def run_due(*, seconds: float = WORK_SECONDS) -> Report:

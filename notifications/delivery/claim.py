@@ -6,17 +6,17 @@ Rows are changed in groups that change alike, so a batch costs a fixed number of
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import Error, connection, transaction
 from django.db.models import QuerySet
 
-from notifications import clock, rendering
+from notifications import clock, rendering, switches, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
-from notifications.delivery.statuses import Report, audit_settled, move_all
+from notifications.delivery import pace
+from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words, compose
 from notifications.enums import (
     OPEN_STATUSES,
@@ -26,13 +26,13 @@ from notifications.enums import (
     Reason,
 )
 from notifications.facts import facts_for, profiles_for
-from notifications.models import ContactPoint, Delivery, DeliveryAttempt
+from notifications.models import ContactPoint, Delivery, DeliveryAttempt, Switch
 from notifications.policy import Decision, Facts, decide
+from notifications.switches import Switches
 from notifications.types import Envelope, PatientProfile
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
 OUTCOME_OF_SKIP = {
     Reason.EXPIRED: DeliveryStatus.EXPIRED,
     Reason.CANCELLED: DeliveryStatus.CANCELLED,
@@ -49,6 +49,7 @@ class Parcel:
     channel: Channel
     envelope: Envelope
     content: dict[str, str]
+    is_a_try: bool = False  # the one that tells whether a carrier answers again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +71,46 @@ def claim(*, limit: int, report: Report, look: int = 0) -> list[Parcel]:
     comes first and is heard, or waits for an attempt that had already begun. Nothing is waited
     for here: what somebody else holds is left for the next look.
     """
-    found = list(_due(max(limit, look)))
+    switched = switches.read()
+    report.passed_by = 0
+    if switched.is_held:
+        return []
+    parcels = _claim(may_go(switched), switched, limit=limit, look=look, report=report)
+    for switch in switched.to_try():
+        parcels += _claim_one_to_try(switch, switched, report)
+    return parcels
+
+
+def _claim_one_to_try(switch: Switch, switched: Switches, report: Report) -> list[Parcel]:
+    """Claim the one message that tells whether a carrier at rest answers again."""
+    if not switches.take_try(switch):
+        return []
+    waiting = Delivery.objects.filter(status__in=OPEN_STATUSES, channel=switch.name)
+    awake = switched.without(switch)
+    parcels = _claim(waiting, awake, limit=1, look=1, report=report)
+    if not parcels:
+        switches.give_back_try(switch)
+    return [replace(parcel, is_a_try=True) for parcel in parcels]
+
+
+def _claim(
+    rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
+) -> list[Parcel]:
+    found = list(_due(rows, max(limit, look)))
     due = _with_free_addresses(found)
-    report.passed_by = len(found) - len(due)
+    report.passed_by += len(found) - len(due)
     if not due:
         return []
     patients = {row.notification.patient_id for row in due}
     with keys_loaded(patients):
-        verdicts = _judge(due, limit=limit, profiles=profiles_for(patients))
+        verdicts = _judge(due, switched, limit=limit, profiles=profiles_for(patients))
         _settle([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
 
-def _due(limit: int) -> QuerySet[Delivery]:
-    rows = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=clock.now())
-    rows = rows.select_related("notification").order_by("rank", "due_at", "id")
+def _due(rows: QuerySet[Delivery], limit: int) -> QuerySet[Delivery]:
+    rows = rows.filter(due_at__lte=clock.now()).select_related("notification")
+    rows = rows.order_by("rank", "due_at", "id")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows[:limit]
@@ -107,11 +133,15 @@ def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
 
 
 def _judge(
-    due: Sequence[Delivery], *, limit: int, profiles: dict[UUID, PatientProfile]
+    due: Sequence[Delivery],
+    switched: Switches,
+    *,
+    limit: int,
+    profiles: dict[UUID, PatientProfile],
 ) -> list[Verdict]:
     """Decide row by row until `limit` are to be sent; the rows after stay as they are."""
     addressed_to = [row.contact_id for row in due]
-    known = facts_for(deliveries=due, now=clock.now(), profiles=profiles)
+    known = facts_for(deliveries=due, now=clock.now(), profiles=profiles, switched=switched)
     verdicts: list[Verdict] = []
     for row, facts, contact_id in zip(due, known, addressed_to, strict=True):
         verdicts.append(_verdict(row, facts, profiles[row.notification.patient_id], contact_id))
@@ -166,8 +196,10 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
             level=group[0].words.envelope.level,
             attempts=row.attempts + 1,
             fence=row.fence + 1,
-            lease_until=clock.real_now() + LEASE,
+            look_ups=0,
+            lease_until=clock.real_now() + pace.lease(),
         )
+    windows.passing(windows.Window.BEFORE_ATTEMPT)
     parcels = [_parcel(verdict.row, verdict.words) for verdict in verdicts]
     DeliveryAttempt.objects.bulk_create([parcel.attempt for parcel in parcels])
     return parcels

@@ -14,13 +14,16 @@ from notifications.delivery.statuses import ACTOR
 from notifications.enums import (
     ContactEffect,
     ContactStatus,
+    DeliveryStatus,
     PatientNotificationType,
     Purpose,
     Reason,
 )
-from notifications.models import ContactPoint
+from notifications.models import ContactPoint, Delivery
 
 IN_USE = (ContactStatus.ACTIVE, ContactStatus.NEEDS_UPDATE)
+ENDED = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED)
+SOFT = 3  # deliveries given up in a row: the address itself does not work
 EFFECTS: dict[ContactEffect, tuple[ContactStatus, Reason]] = {
     ContactEffect.NEEDS_UPDATE: (ContactStatus.NEEDS_UPDATE, Reason.BOUNCED_HARD),
     ContactEffect.OPTED_OUT: (ContactStatus.OPTED_OUT, Reason.OPTED_OUT_STOP),
@@ -69,6 +72,14 @@ def apply(
     status = EFFECTS[effect][0]
     contacts.set_status(contact=held, status=status, reason=code[:64], actor=ACTOR)
     return True
+
+
+def after_soft_failures(row: Delivery) -> ContactEffect:
+    """Return what it says of an address that nothing could be brought to three times running."""
+    ended = Delivery.objects.filter(contact_id=row.contact_id, status__in=ENDED).exclude(pk=row.pk)
+    before = list(ended.order_by("-status_at").values_list("status", flat=True)[: SOFT - 1])
+    is_dead = row.contact_id is not None and before == [DeliveryStatus.FAILED] * (SOFT - 1)
+    return ContactEffect.NEEDS_UPDATE if is_dead else ContactEffect.NONE
 
 
 def _known_since(contact: ContactPoint) -> datetime:

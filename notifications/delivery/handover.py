@@ -15,6 +15,7 @@ from typing import Self
 
 from django.db import connections
 
+from notifications import clock, windows
 from notifications.delivery.claim import Parcel
 from notifications.types import AnswerLost, ChannelError, SendResult
 
@@ -31,6 +32,7 @@ class Outcome:
     latency_ms: int
     result: SendResult | None = None
     error: ChannelError | None = None
+    never_left: bool = False  # its lease was over before the call: another may be at it
 
 
 class Couriers:
@@ -85,7 +87,10 @@ def _hand_over_in_thread(parcel: Parcel) -> Outcome:
 
 
 def _hand_over(parcel: Parcel) -> Outcome:
+    if clock.real_now() >= parcel.delivery.lease_until:
+        return Outcome(parcel=parcel, latency_ms=0, never_left=True)
     result, error, started = None, None, monotonic()
+    windows.passing(windows.Window.BEFORE_REQUEST)
     try:
         result = parcel.channel.send(envelope=parcel.envelope, content=parcel.content)
         error = None if result else AnswerLost(code="no_result")
@@ -94,5 +99,6 @@ def _hand_over(parcel: Parcel) -> Outcome:
     except Exception as fault:  # whether it went cannot be known: never resent blindly
         logger.error("delivery %s: %s", parcel.delivery.pk, type(fault).__name__)
         error = AnswerLost(code=type(fault).__name__)
+    windows.passing(windows.Window.BEFORE_RECORD)
     latency = int((monotonic() - started) * 1000)
     return Outcome(parcel=parcel, latency_ms=latency, result=result, error=error)

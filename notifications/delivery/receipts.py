@@ -5,22 +5,29 @@ order they end in the same state. The transitions table decides: what was delive
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
 from notifications import clock
 from notifications.delivery import effects
+from notifications.delivery.escalate import escalate
+from notifications.delivery.meanings import after_error, failed, heed
 from notifications.delivery.statuses import audit_status, move
 from notifications.enums import (
+    OPEN_STATUSES,
     TRANSITIONS,
     AttemptResult,
+    ContactEffect,
     DeliveryStatus,
+    ErrorKind,
     EventOutcome,
     Reason,
 )
 from notifications.models import Delivery
-from notifications.types import Receipt
+from notifications.types import ChannelError, Meaning, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -38,25 +45,23 @@ def apply_receipt(receipt: Receipt, *, channel: str) -> EventOutcome:
     """Make what a verified receipt of a channel says true of its delivery and its address."""
     rows = Delivery.objects.filter(pk=receipt.delivery_id, channel=channel)
     address = rows.values_list("contact_id", flat=True).first()
-    held = effects.hold(contact_id=address, effect=receipt.contact)
+    held = effects.hold(contact_id=address, effect=_most_it_can_say(receipt))
     row = rows.select_related("notification").select_for_update(of=("self",), no_key=True).first()
     if row is None:
         return EventOutcome.UNKNOWN_DELIVERY
     if _is_of_another_message(row, receipt):
         logger.warning("a receipt for delivery %s names another message: not applied", row.pk)
         return EventOutcome.NOTHING_NEW
-    changes = [
-        effects.apply(
-            held,
-            effect=receipt.contact,
-            code=receipt.code,
-            channel=channel,
-            left_at=_left_at(row),
-        ),
-        _unsubscribe(row, receipt),
-        _move(row, receipt),
-    ]
+    said = partial(effects.apply, held, code=receipt.code, channel=channel, left_at=_left_at(row))
+    changes = [said(effect=receipt.contact), _unsubscribe(row, receipt), _move(row, receipt, said)]
     return EventOutcome.APPLIED if any(changes) else EventOutcome.NOTHING_NEW
+
+
+def _most_it_can_say(receipt: Receipt) -> ContactEffect:
+    """Return what the address is held for: one more failure may be the last that is forgiven."""
+    if receipt.contact == ContactEffect.NONE and receipt.status == DeliveryStatus.FAILED:
+        return ContactEffect.NEEDS_UPDATE
+    return receipt.contact
 
 
 def _is_of_another_message(row: Delivery, receipt: Receipt) -> bool:
@@ -81,26 +86,54 @@ def _unsubscribe(row: Delivery, receipt: Receipt) -> bool:
     )
 
 
-def _move(row: Delivery, receipt: Receipt) -> bool:
+def _move(row: Delivery, receipt: Receipt, said: Callable[..., bool]) -> bool:
     provider_id = row.provider_id or receipt.provider_id[:200]
-    if receipt.status is None or receipt.status not in TRANSITIONS[row.status]:
+    if not _is_news(row, receipt):
         _adopt(row, provider_id)
         return False
     was_under_way = row.status == DeliveryStatus.SENDING
-    has_failed = receipt.status == DeliveryStatus.FAILED
-    move(
-        row,
-        receipt.status,
-        reason=_why(receipt) if has_failed else Reason.NONE,
-        reason_params={},
-        provider_id=provider_id,
-        last_code=receipt.code[:64] if has_failed else "",
-        lease_until=None,
-    )
+    changes = {"provider_id": provider_id} | _changes(row, receipt)
+    said(effect=changes.pop("effect"))
+    if not move(row, changes.pop("status"), lease_until=None, **changes):
+        return False
     if was_under_way:
-        _end_attempt(row)
+        _end_attempt(row, provider_id)
     audit_status(row)
+    escalate(row)
     return True
+
+
+def _is_news(row: Delivery, receipt: Receipt) -> bool:
+    """Whether a receipt tells more than the row does.
+
+    What reached the patient always does. What else a carrier says of a try that is over does
+    not: the message is planned again, or under way again.
+    """
+    if receipt.status is None or receipt.status not in TRANSITIONS[row.status]:
+        return False
+    if receipt.status == DeliveryStatus.DELIVERED:
+        return True
+    tried = row.tries.filter(provider_id=receipt.provider_id).exclude(provider_id="").first()
+    if tried is None:
+        return True
+    if row.status in OPEN_STATUSES:
+        return tried.result not in (AttemptResult.ACCEPTED, AttemptResult.REFUSED)
+    return tried.number == row.attempts
+
+
+def _changes(row: Delivery, receipt: Receipt) -> dict:
+    """Return what changes: a failure may be tried again, as after a refusal at once."""
+    if receipt.status != DeliveryStatus.FAILED:
+        moved = {"status": receipt.status, "reason": Reason.NONE, "reason_params": {}}
+        return moved | {"last_code": "", "effect": ContactEffect.NONE}
+    meaning = receipt.meaning or Meaning(kind=ErrorKind.PERMANENT, contact=receipt.contact)
+    error = ChannelError.of(receipt.code[:64], meaning)
+    heed(meaning, code=error.code, channel=row.channel)
+    if meaning.kind == ErrorKind.CONFIGURATION:  # it was taken: saying it again makes it worse
+        ended = failed(error, effect=meaning.contact)
+    else:
+        ended = after_error(row, error)
+    return {"reason_params": {}} | ended | {"last_code": error.code}
 
 
 def _adopt(row: Delivery, provider_id: str) -> None:
@@ -109,14 +142,8 @@ def _adopt(row: Delivery, provider_id: str) -> None:
         Delivery.objects.filter(pk=row.pk).update(provider_id=provider_id)
 
 
-def _why(receipt: Receipt) -> Reason:
-    if receipt.contact in effects.EFFECTS:
-        return effects.EFFECTS[receipt.contact][1]
-    return Reason.PROVIDER_ERROR
-
-
-def _end_attempt(row: Delivery) -> None:
+def _end_attempt(row: Delivery, provider_id: str) -> None:
     """The carrier has it: that is the answer, should whoever called die before hearing it."""
     row.tries.filter(number=row.attempts, result=AttemptResult.STARTED).update(
-        result=AttemptResult.ACCEPTED, provider_id=row.provider_id, finished_at=clock.now()
+        result=AttemptResult.ACCEPTED, provider_id=provider_id, finished_at=clock.now()
     )

@@ -1,87 +1,99 @@
 """Write what came of an attempt: only by whoever still holds the fence."""
 
-import random
-from datetime import datetime, timedelta
-
 from django.db import transaction
 
-from notifications import clock
+from notifications import clock, switches
 from notifications.delivery import effects
+from notifications.delivery.escalate import escalate
 from notifications.delivery.handover import Outcome
+from notifications.delivery.meanings import after_error, heed, is_trouble
 from notifications.delivery.statuses import Report, audit_status, move
-from notifications.enums import AttemptResult, ContactEffect, DeliveryStatus, ErrorKind, Reason
+from notifications.enums import AttemptResult, ContactEffect, DeliveryStatus, Reason
 from notifications.models import Delivery, DeliveryAttempt
-from notifications.types import AnswerLost, ChannelError
-
-MAX_ATTEMPTS = 8
-BACKOFF, LONGEST_BACKOFF = timedelta(seconds=5), timedelta(minutes=15)
+from notifications.types import AnswerLost
 
 
 @transaction.atomic
 def record(outcome: Outcome, *, report: Report) -> bool:
     """Write what came of an attempt. Returns False for one whose lease another run took over."""
     row, error = outcome.parcel.delivery, outcome.error
-    effect = error.contact if error is not None else ContactEffect.NONE
+    changes = _after(outcome)
+    effect = changes.pop("effect")
     held = effects.hold(contact_id=row.contact_id, effect=effect)
-    changes = _after_success(outcome) if outcome.result else _after_error(outcome)
-    status = changes.pop("status")
-    if not move(row, status, lease_until=None, **changes):
+    if not _move(outcome, changes):
         return _finish_after_receipt(outcome, report)
     _finish(outcome)
     if held is not None:
         effects.apply(held, effect=effect, code=error.code, channel=row.channel)
     audit_status(row)
-    report.add(status)
+    escalate(row)
+    _tell_switches(outcome)
+    report.add(row.status)
     return True
+
+
+def _move(outcome: Outcome, changes: dict) -> bool:
+    """Move a delivery that is still this attempt's, also one whose lease was given up meanwhile.
+
+    An answer that comes late is an answer all the same: it settles what was not known.
+    """
+    row = outcome.parcel.delivery
+    if move(row, lease_until=None, **changes):
+        return True
+    if isinstance(outcome.error, AnswerLost):
+        return False
+    row.status = DeliveryStatus.UNKNOWN
+    return move(row, lease_until=None, **changes)
+
+
+def _after(outcome: Outcome) -> dict:
+    if outcome.never_left:
+        again = {"status": DeliveryStatus.PLANNED, "reason": Reason.NONE, "reason_params": {}}
+        return again | {"due_at": clock.now(), "effect": ContactEffect.NONE}
+    return _after_success(outcome) if outcome.result else _after_error(outcome)
 
 
 def _after_success(outcome: Outcome) -> dict:
     result = outcome.result
-    return {"status": result.status, "provider_id": result.provider_id, "last_code": ""}
-
-
-def _after_error(outcome: Outcome) -> dict:
-    row, error = outcome.parcel.delivery, outcome.error
-    if isinstance(error, AnswerLost):
-        status, reason = DeliveryStatus.UNKNOWN, Reason.ANSWER_UNKNOWN
-        return {"status": status, "reason": reason, "last_code": error.code}
-    next_at = None if error.kind == ErrorKind.PERMANENT else next_try(row, error)
-    if next_at is None:
-        return {"status": DeliveryStatus.FAILED, "reason": _why(error), "last_code": error.code}
     return {
-        "status": DeliveryStatus.PLANNED,
-        "reason": Reason.SOFT_FAIL,
-        "reason_params": {"time": next_at.isoformat()},
-        "due_at": next_at,
-        "last_code": error.code,
+        "status": result.status,
+        "provider_id": result.provider_id,
+        "reason": Reason.NONE,
+        "reason_params": {},
+        "last_code": "",
+        "effect": ContactEffect.NONE,
     }
 
 
-def _why(error: ChannelError) -> Reason:
-    if error.contact in effects.EFFECTS:
-        return effects.EFFECTS[error.contact][1]
-    is_setup = error.kind == ErrorKind.CONFIGURATION
-    return Reason.CHANNEL_OFF if is_setup else Reason.PROVIDER_ERROR
+def _after_error(outcome: Outcome) -> dict:
+    """Of a carrier left alone for its troubles, what is tried costs the message nothing."""
+    row, error = outcome.parcel.delivery, outcome.error
+    is_free = outcome.parcel.is_a_try and is_trouble(error)
+    return after_error(row, error, setbacks=row.setbacks if is_free else None)
 
 
-def next_try(row: Delivery, error: ChannelError) -> datetime | None:
-    """Return when to try again, or None to give up. Aware, UTC.
-
-    Full jitter: anywhere up to 5 s x 2^n, 15 min at most, never past the time to act.
-    """
-    longest = min(LONGEST_BACKOFF, BACKOFF * 2**row.attempts)
-    wait = error.retry_after or longest * random.random()
-    at = clock.now() + wait
-    too_late = row.expires_at is not None and at >= row.expires_at
-    most = min(MAX_ATTEMPTS, error.max_tries or MAX_ATTEMPTS)
-    return None if too_late or row.attempts >= most else at
+def _tell_switches(outcome: Outcome) -> None:
+    """Let the channel wait where its carrier cannot be asked now, and go on when it can."""
+    error, channel = outcome.error, outcome.parcel.delivery.channel
+    if outcome.never_left:
+        return
+    if is_trouble(error):
+        switches.note_trouble(channel=channel)
+        return
+    if outcome.parcel.is_a_try:
+        switches.end_rest(channel=channel)
+    if error is not None:
+        heed(error.meaning, code=error.code, channel=channel)
 
 
 def _finish(outcome: Outcome) -> None:
     attempt, error = outcome.parcel.attempt, outcome.error
     attempt.result = AttemptResult.ACCEPTED if error is None else AttemptResult.REFUSED
-    if isinstance(error, AnswerLost):
-        attempt.result = AttemptResult.ANSWER_LOST
+    if is_trouble(error):
+        is_lost = isinstance(error, AnswerLost)
+        attempt.result = AttemptResult.ANSWER_LOST if is_lost else AttemptResult.UNAVAILABLE
+    if outcome.never_left:
+        attempt.result = AttemptResult.NEVER_ARRIVED
     attempt.code = error.code if error else ""
     attempt.provider_id = outcome.result.provider_id if outcome.result else ""
     attempt.latency_ms, attempt.finished_at = outcome.latency_ms, clock.now()

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from notifications import audit, clock
+from django.db.models import Q, QuerySet
+
+from notifications import audit, clock, switches
+from notifications.delivery import pace
 from notifications.enums import OPEN_STATUSES, TRANSITIONS, AuditAction, DeliveryStatus
 from notifications.models import Delivery
+from notifications.switches import Switches
 
 ACTOR = "system:delivery"
 
@@ -29,10 +34,11 @@ class Report:
         return sum(self.counts.values())
 
 
-def move(row: Delivery, status: DeliveryStatus, **changes) -> bool:
+def move(row: Delivery, status: DeliveryStatus, **changes: Any) -> bool:
     """Change a row's status if the table allows it and nobody did so first."""
     if status != row.status and status not in TRANSITIONS[row.status]:
         return False
+    changes = {"settle_at": pace.settle_at(row, status)} | changes
     changes |= {"status": status, "status_at": clock.now()}
     unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
     if not unchanged.update(**changes):
@@ -42,7 +48,7 @@ def move(row: Delivery, status: DeliveryStatus, **changes) -> bool:
     return True
 
 
-def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes) -> None:
+def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes: Any) -> None:
     """Change rows alike, in one statement; they stand alike, and this transaction holds them.
 
     Raises RuntimeError, and so rolls back, where that was not so.
@@ -81,7 +87,23 @@ def audit_settled(rows: Sequence[Delivery]) -> None:
     )
 
 
+def may_go(switched: Switches) -> QuerySet[Delivery]:
+    """Return what is open and not kept back by a channel that is shut.
+
+    Of such a channel only what is too late by now: that is settled whatever happens.
+    """
+    rows = Delivery.objects.filter(status__in=OPEN_STATUSES)
+    shut = switched.shut()
+    if not shut:
+        return rows
+    still_in_time = Q(expires_at=None) | Q(expires_at__gt=clock.now())
+    return rows.exclude(still_in_time, channel__in=shut)
+
+
 def oldest_due() -> datetime | None:
-    """Return since when the oldest due delivery waits, or None. Aware, UTC."""
-    due = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=clock.real_now())
-    return due.order_by("due_at").values_list("due_at", flat=True).first()
+    """Return since when the oldest delivery waits that could go now, or None. Aware, UTC."""
+    switched = switches.read()
+    if switched.is_held:
+        return None
+    waiting = may_go(switched).filter(due_at__lte=clock.real_now())
+    return waiting.order_by("due_at").values_list("due_at", flat=True).first()

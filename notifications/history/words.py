@@ -21,6 +21,8 @@ GATES_SAID = {
     "not_paused": _("Messages are not paused"),
     "outside_quiet_hours": _("It is outside quiet hours"),
     "within_text_hours": _("Texts may go at this hour"),
+    "nothing_held": _("Messages are not held"),
+    "channel_open": _("The provider is reachable and takes our messages"),
 }
 # Those that are asked of some kinds of address only; the others pass them unasked.
 ASKED_OF = {

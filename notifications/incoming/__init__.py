@@ -1,8 +1,8 @@
 """What comes in from carriers: receipts of what we sent, and what patients write.
 
-An event is kept and settled in one transaction, the settling in a savepoint: where it breaks, the
-event stays, unsettled, and the clock's sweep comes back to it. So a carrier that was answered with
-a 2xx never needs to call again, and one that does changes nothing.
+A receipt is kept, and then settled in a transaction of its own: where that breaks, or the process
+dies, the event stays, unsettled, and the clock's sweep comes back to it. So a carrier that was
+answered with a 2xx never needs to call again, and one that does changes nothing.
 """
 
 import logging
@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from notifications import windows
 from notifications.enums import CarrierEventKind
-from notifications.incoming.keeping import unsettled
+from notifications.incoming.keeping import held, unsettled
 from notifications.incoming.receipts import keep_all, keep_receipt, settle_receipt
 from notifications.incoming.replies import mark_handled, settle_reply, take_reply
 from notifications.models import CarrierEvent
@@ -35,10 +36,10 @@ SETTLERS: dict[str, Callable[[CarrierEvent], None]] = {
 def take_receipts(*, channel: str, receipts: Sequence[Receipt]) -> None:
     """Keep what a verified call says, and make it true. A repeat changes nothing."""
     for receipt in receipts[:AT_ONCE]:
-        with transaction.atomic():
-            event = keep_receipt(channel=channel, receipt=receipt)
-            if event is not None:
-                _try_to_settle(event)
+        event = keep_receipt(channel=channel, receipt=receipt)
+        if event is not None:
+            windows.passing(windows.Window.BEFORE_RECEIPT)
+            _sweep_one(event.pk)
     keep_all(channel=channel, receipts=receipts[AT_ONCE:])
 
 
@@ -71,8 +72,5 @@ def sweep() -> int:
 @transaction.atomic
 def _sweep_one(pk: UUID) -> bool:
     """Settle one event, unless somebody else is at it or has been."""
-    rows = unsettled().filter(pk=pk)
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True)
-    event = rows.first()
+    event = held(pk)
     return event is not None and _try_to_settle(event)

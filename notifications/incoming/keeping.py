@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from notifications import clock
@@ -51,3 +52,11 @@ def settle(event: CarrierEvent, outcome: EventOutcome) -> None:
 def unsettled() -> QuerySet[CarrierEvent]:
     """Return what was kept and never dealt with, such as after a crash; oldest first."""
     return CarrierEvent.objects.filter(settled_at=None).order_by("received_at", "id")
+
+
+def held(pk: UUID) -> CarrierEvent | None:
+    """Return an event for this transaction to settle; None where somebody is at it or has been."""
+    rows = unsettled().filter(pk=pk)
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True)
+    return rows.first()

@@ -10,7 +10,7 @@ from notifications.delivery.receipts import apply_receipt
 from notifications.enums import CarrierEventKind, ContactEffect, DeliveryStatus
 from notifications.incoming.keeping import keep, settle
 from notifications.models import CarrierEvent
-from notifications.types import Receipt
+from notifications.types import Meaning, Receipt
 
 NO_CODE = re.compile(r"[^\w.:/+-]", re.ASCII)
 
@@ -38,6 +38,7 @@ def _content(receipt: Receipt) -> dict[str, Any]:
         "status": receipt.status and str(receipt.status),
         "code": receipt.code,
         "contact": str(receipt.contact),
+        "meaning": receipt.meaning and receipt.meaning.dump(),
         "raw": dict(receipt.raw),
     }
 
@@ -51,8 +52,15 @@ def _receipt(event: CarrierEvent) -> Receipt:
         status=DeliveryStatus(content["status"]) if content["status"] else None,
         code=NO_CODE.sub("_", content["code"])[:64],
         contact=ContactEffect(content["contact"]),
+        meaning=_meaning(content),
         raw=content["raw"],
     )
+
+
+def _meaning(content: Mapping[str, Any]) -> Meaning | None:
+    """Return what was kept; an event of an earlier version has none."""
+    kept = content.get("meaning")
+    return Meaning.load(kept) if kept else None
 
 
 def keep_all(*, channel: str, receipts: Iterable[Receipt]) -> None:

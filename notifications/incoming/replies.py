@@ -1,4 +1,4 @@
-"""What a patient writes: kept as it came, then acted on in the same transaction.
+"""What a patient writes: kept as it came, then acted on in one transaction.
 
 What is plain is done at once and answered: STOP, START, HELP, a yes to the one visit we asked
 about. Everything else is left open for a person, unanswered. A text that cannot be acted on stays
@@ -18,7 +18,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
-from notifications import audit, clock, consent, contacts
+from notifications import audit, clock, consent, contacts, windows
 from notifications.enums import (
     AuditAction,
     CarrierEventKind,
@@ -27,7 +27,7 @@ from notifications.enums import (
     ReplyMeaning,
 )
 from notifications.incoming import answering
-from notifications.incoming.keeping import keep, settle
+from notifications.incoming.keeping import held, keep, settle
 from notifications.incoming.questions import CONFIRM, question_at
 from notifications.incoming.words import may_mean_the_visit, meaning_of
 from notifications.models import CarrierEvent, ContactPoint, InboundText
@@ -86,20 +86,25 @@ def take_reply(*, channel: str, reply: Reply) -> str:
         "is_stop": reply.is_stop,
         "raw": dict(reply.raw),
     }
-    with transaction.atomic():
-        event = keep(
-            channel=channel, kind=CarrierEventKind.REPLY, key=reply.event_key, content=content
-        )
-        if event is None:
-            return ""
-        _write_down(event)
-        for _try in range(TRIES_AT_ONCE):
-            try:
-                with transaction.atomic():
-                    return _settle(event, is_answered=reply.is_answered)
-            except Exception as fault:  # the text is kept, open for a person, and swept up later
-                logger.error("text %s is not settled: %s", event.pk, type(fault).__name__)
+    kept = keep(channel=channel, kind=CarrierEventKind.REPLY, key=reply.event_key, content=content)
+    if kept is None:
         return ""
+    windows.passing(windows.Window.BEFORE_RECEIPT)
+    with transaction.atomic():
+        event = held(kept.pk)
+        return "" if event is None else _acted_on(event, is_answered=reply.is_answered)
+
+
+def _acted_on(event: CarrierEvent, *, is_answered: bool) -> str:
+    """Write a text down, act on it, and return what to answer."""
+    _write_down(event)
+    for _try in range(TRIES_AT_ONCE):
+        try:
+            with transaction.atomic():
+                return _settle(event, is_answered=is_answered)
+        except Exception as fault:  # the text is kept, open for a person, and swept up later
+            logger.error("text %s is not settled: %s", event.pk, type(fault).__name__)
+    return ""
 
 
 @transaction.atomic

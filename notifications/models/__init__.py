@@ -13,7 +13,7 @@ from notifications.models.inbox import COUNTED, LIVE, InboxEvent, InboxState, Pa
 from notifications.models.incoming import CarrierEvent, InboundText
 from notifications.models.owned import OwnedByPatient
 from notifications.models.sending import Delivery, DeliveryAttempt, ScheduledNotification
-from notifications.models.trail import AuditEvent, AuditSeal, Heartbeat
+from notifications.models.trail import AuditEvent, AuditSeal, Heartbeat, Switch
 
 __all__ = [
     "AuditEvent",
@@ -35,4 +35,5 @@ __all__ = [
     "PatientNotification",
     "PatientNotificationPreference",
     "ScheduledNotification",
+    "Switch",
 ]

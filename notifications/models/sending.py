@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from notifications.crypto import SealedField, new_id
 from notifications.enums import (
+    NEEDS_A_PERSON,
     OPEN_STATUSES,
     AttemptResult,
     DeliveryStatus,
@@ -76,10 +77,16 @@ class Delivery(models.Model):
     due_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    setbacks = models.PositiveSmallIntegerField(default=0)  # tries that count against the eight
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     provider_id = models.CharField(max_length=200, blank=True)
     last_code = models.CharField(max_length=64, blank=True)
+    # When to look at it again: an answer that was lost, or a receipt that should be here by then.
+    settle_at = models.DateTimeField(null=True, blank=True)
+    look_ups = models.PositiveSmallIntegerField(default=0)  # that found nothing
+    handled_at = models.DateTimeField(null=True, blank=True)
+    handled_by = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     status_at = models.DateTimeField(default=timezone.now)
 
@@ -110,9 +117,12 @@ class Delivery(models.Model):
                 name="delivery_lease",
             ),
             models.Index(
+                fields=["settle_at"], condition=Q(settle_at__isnull=False), name="delivery_settle"
+            ),
+            models.Index(
                 fields=["status_at"],
-                condition=Q(status=DeliveryStatus.UNKNOWN),
-                name="delivery_unknown",
+                condition=Q(status__in=NEEDS_A_PERSON, handled_at=None),
+                name="delivery_for_a_person",
             ),
         ]
 
@@ -144,6 +154,12 @@ class DeliveryAttempt(models.Model):
         db_table = "delivery_attempts"
         constraints = [
             models.UniqueConstraint(fields=["delivery", "number"], name="attempt_number")
+        ]
+        indexes = [
+            models.Index(fields=["finished_at"], name="attempt_finished"),
+            models.Index(
+                fields=["provider_id"], condition=~Q(provider_id=""), name="attempt_provider_id"
+            ),
         ]
 
     def __str__(self) -> str:

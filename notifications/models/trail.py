@@ -60,3 +60,29 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Switch(models.Model):
+    """What keeps messages from leaving: of everything, or of one channel.
+
+    `off_at`: somebody, or a carrier's answer, switched it off, and a person switches it on again.
+    `rests_until`: a carrier that does not answer is left alone until then; `trips` counts how
+    often that was in vain.
+    """
+
+    EVERYTHING = "everything"
+
+    name = models.CharField(max_length=32, primary_key=True)  # or a channel's key
+    off_at = models.DateTimeField(null=True, blank=True)
+    off_by = models.CharField(max_length=80, blank=True)
+    why = models.CharField(max_length=200, blank=True)
+    restored_from = models.DateTimeField(null=True, blank=True)  # when the backup was made
+    rests_until = models.DateTimeField(null=True, blank=True)
+    trips = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        db_table = "switches"
+        verbose_name_plural = "switches"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,5 +1,7 @@
 """Who carries a message. A provider is named in settings by its dotted path."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -22,6 +24,10 @@ class Provider(Protocol):
 
 class TextProvider(Provider, Protocol):
     """A carrier of texts, which also tells what became of them and what patients write."""
+
+    def look_up(
+        self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
+    ) -> list[Receipt]: ...
 
     def receipts(
         self, *, request: HttpRequest, delivery_id: UUID | None = None

@@ -2,10 +2,11 @@
 
 https://anymail.dev/en/stable/sending/tracking/ has the one vocabulary of events. A service is
 supported where its calls are verified, by a signature or by the WEBHOOK_SECRET, where our
-delivery id comes back with each event, and where open and click tracking can be refused with
-each message.
+delivery id comes back with each event, and where open and click tracking is off unless asked for:
+refused with each message or, at Amazon SES, never asked for by a configuration set.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +17,16 @@ from uuid import UUID
 from anymail.exceptions import AnymailError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from anymail.webhooks.base import AnymailBaseWebhookView
+from anymail.webhooks.mailgun import MailgunTrackingWebhookView
+from anymail.webhooks.mailjet import MailjetTrackingWebhookView
+from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, DeliveryStatus
-from notifications.providers import mail, twin
+from notifications.providers import mail, ses, twin
 from notifications.types import Receipt
 
 BACKENDS = "anymail.backends."
@@ -32,18 +36,17 @@ BACKENDS = "anymail.backends."
 class Service:
     """How Anymail hears a service; `key`: the setting of ANYMAIL its calls are signed with."""
 
-    view: str
+    view: type[AnymailBaseWebhookView]
     key: str = ""
 
 
+SES = "amazon_ses"
 SERVICES: dict[str, Service] = {
-    "mailgun": Service(
-        view="anymail.webhooks.mailgun.MailgunTrackingWebhookView",
-        key="MAILGUN_WEBHOOK_SIGNING_KEY",
-    ),
-    "mailjet": Service(view="anymail.webhooks.mailjet.MailjetTrackingWebhookView"),
-    "postmark": Service(view="anymail.webhooks.postmark.PostmarkTrackingWebhookView"),
-    "sparkpost": Service(view="anymail.webhooks.sparkpost.SparkPostTrackingWebhookView"),
+    SES: Service(view=ses.Events),
+    "mailgun": Service(view=MailgunTrackingWebhookView, key="MAILGUN_WEBHOOK_SIGNING_KEY"),
+    "mailjet": Service(view=MailjetTrackingWebhookView),
+    "postmark": Service(view=PostmarkTrackingWebhookView),
+    "sparkpost": Service(view=SparkPostTrackingWebhookView),
 }
 STATUSES: dict[str, DeliveryStatus] = {
     EventType.QUEUED: DeliveryStatus.ACCEPTED,
@@ -85,7 +88,7 @@ def events_in(*, request: HttpRequest) -> list[AnymailTrackingEvent]:
     """Return what the service tells us, verified.
 
     Raises PermissionDenied for a call that is not the service's, Unreadable for one that makes no
-    sense.
+    sense, ChannelError where nobody can tell now whether it is the service that calls.
     """
     try:
         view = _view()
@@ -100,31 +103,43 @@ def events_in(*, request: HttpRequest) -> list[AnymailTrackingEvent]:
 
 def _view() -> AnymailBaseWebhookView:
     """Return Anymail's view for the service. Raises PermissionDenied where nothing verifies."""
-    chosen = SERVICES[service()]
-    cls = import_string(chosen.view)
+    name = service()
+    chosen = SERVICES[name]
+    if name == SES:
+        # No secret beside: SNS keeps one back until it has been answered with a 401.
+        return chosen.view(webhook_secret="")
     if mail.is_twin():
-        return cls(webhook_signing_key=twin.key("email"), webhook_secret="")
+        return chosen.view(webhook_signing_key=twin.key("email"), webhook_secret="")
     if not (chosen.key or settings.ANYMAIL.get("WEBHOOK_SECRET")):
         raise PermissionDenied  # Anymail itself would believe anybody
-    return cls()
+    return chosen.view()
 
 
 def receipts(events: Iterable[AnymailTrackingEvent]) -> list[Receipt]:
-    """Return events as receipts; those of watching left out."""
-    return [_receipt(event) for event in events if event.event_type not in WATCHING]
+    """Return events as receipts; those of watching left out. Raises Unreadable."""
+    try:
+        return [_receipt(event) for event in events if event.event_type not in WATCHING]
+    except NOT_READ as fault:
+        raise Unreadable(type(fault).__name__) from None
 
 
 def _receipt(event: AnymailTrackingEvent) -> Receipt:
     status = STATUSES.get(event.event_type)
     return Receipt(
         delivery_id=_delivery_id(event.metadata or {}),
-        provider_id=event.message_id or "",
+        provider_id=str(event.message_id or ""),
         event_key=_key(event),
         status=status,
         code=_code(event) if status == DeliveryStatus.FAILED else event.event_type,
         contact=_effect(event),
-        raw=event.esp_event,
+        raw=_kept(event.esp_event),
     )
+
+
+def _kept(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return an event as it came. Raises ValueError for half a character: no column keeps that."""
+    json.dumps(raw, ensure_ascii=False).encode()
+    return raw
 
 
 def _delivery_id(metadata: dict[str, Any]) -> UUID | None:
@@ -162,6 +177,8 @@ def _effect(event: AnymailTrackingEvent) -> ContactEffect:
     if event.event_type == EventType.COMPLAINED or event.reject_reason == RejectReason.SPAM:
         return ContactEffect.COMPLAINED
     if STATUSES.get(event.event_type) != DeliveryStatus.FAILED:
+        return ContactEffect.NONE
+    if event.reject_reason == RejectReason.TIMED_OUT:  # whatever number the last try ended with
         return ContactEffect.NONE
     code, more = _said(event)
     if code or more:

@@ -14,32 +14,44 @@ import css_inline
 import requests
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from notifications.enums import ContactEffect, ErrorKind
-from notifications.types import AnswerLost, ChannelError, Envelope
+from notifications.providers import ses
+from notifications.types import AnswerLost, ChannelError, Envelope, Meaning
 
-DEAD_ADDRESS = {550, 551, 553, 554}
-WRONG_SETUP = {530, 534, 535, 538}
+DEAD = Meaning(kind=ErrorKind.PERMANENT, contact=ContactEffect.NEEDS_UPDATE)
+REFUSED = Meaning(kind=ErrorKind.PERMANENT)
+LATER = Meaning(kind=ErrorKind.TRANSIENT)
+THROTTLED = Meaning(kind=ErrorKind.THROTTLED)
+SET_UP = Meaning(kind=ErrorKind.CONFIGURATION)
+CODES: dict[int, Meaning] = {
+    **dict.fromkeys((550, 551, 553, 554), DEAD),
+    **dict.fromkeys((530, 534, 535, 538), SET_UP),
+}
 # RFC 3463 says more than the three digits: the first beginning that fits decides. 5.7 is policy,
 # such as spam or relaying, 5.3 the system and 5.6 the text: not the address' fault.
-ENHANCED: list[tuple[str, ErrorKind]] = [
-    ("5.1.7", ErrorKind.CONFIGURATION),  # our own address
-    ("5.1.8", ErrorKind.CONFIGURATION),
-    ("5.7.26", ErrorKind.CONFIGURATION),  # our mail is not authenticated (DMARC)
-    ("5.2.2", ErrorKind.TRANSIENT),  # mailbox full
-    ("5.3.", ErrorKind.PERMANENT),
-    ("5.6.", ErrorKind.PERMANENT),
-    ("5.7.", ErrorKind.PERMANENT),
+ENHANCED: list[tuple[str, Meaning]] = [
+    ("5.1.7", SET_UP),  # our own address
+    ("5.1.8", SET_UP),
+    ("5.7.26", SET_UP),  # our mail is not authenticated (DMARC)
+    ("5.2.2", LATER),  # mailbox full
+    ("5.3.", REFUSED),
+    ("5.6.", REFUSED),
+    ("5.7.", REFUSED),
 ]
+# An e-mail service's HTTP status.
+STATUSES: dict[int, Meaning] = {401: SET_UP, 403: SET_UP, 429: THROTTLED}
 
 
 def is_outbox() -> bool:
     """Return whether mail is only kept on this machine."""
+    if settings.EMAIL_BACKEND.startswith("anymail."):
+        return False  # even where the library of one is missing: only e-mail stops for that
     backend = import_string(settings.EMAIL_BACKEND)
     is_local = settings.EMAIL_BACKEND == "django.core.mail.backends.locmem.EmailBackend"
     return is_local or getattr(backend, "is_outbox", False)
@@ -96,7 +108,7 @@ def send(message: EmailMultiAlternatives) -> str:
 
     Raises ChannelError when refused and AnswerLost when the connection broke in between.
     """
-    connection = get_connection(fail_silently=False)
+    connection = _connection()
     try:
         with _opening():
             connection.open()
@@ -112,6 +124,13 @@ def send(message: EmailMultiAlternatives) -> str:
     return getattr(status, "message_id", None) or message.extra_headers["Message-ID"]
 
 
+def _connection() -> BaseEmailBackend:
+    try:
+        return get_connection(fail_silently=False)
+    except (ImproperlyConfigured, ImportError) as error:  # a key or a library is missing
+        raise ChannelError(code=type(error).__name__, kind=ErrorKind.CONFIGURATION) from None
+
+
 def _greet(connection: BaseEmailBackend) -> None:
     """Say hello before anything is handed over: a server that hangs here has taken nothing."""
     server = getattr(connection, "connection", None)
@@ -125,6 +144,8 @@ def _opening() -> Iterator[None]:
         yield
     except smtplib.SMTPAuthenticationError as error:
         raise ChannelError(code=str(error.smtp_code), kind=ErrorKind.CONFIGURATION) from None
+    except ses.BotoCoreError as error:  # no region, or a setting it does not know
+        raise ChannelError(code=type(error).__name__, kind=ErrorKind.CONFIGURATION) from None
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(code=type(error).__name__, kind=ErrorKind.TRANSIENT) from None
 
@@ -155,31 +176,27 @@ def refusal(code: int, text: bytes | str) -> ChannelError:
     Its words may name the address: they go nowhere.
     """
     detail = text.decode(errors="replace") if isinstance(text, bytes) else text
-    judged = [kind for beginning, kind in ENHANCED if detail.startswith(beginning)]
-    if judged or code in WRONG_SETUP:
-        return ChannelError(code=str(code), kind=(judged or [ErrorKind.CONFIGURATION])[0])
-    if code in DEAD_ADDRESS:
-        effect = ContactEffect.NEEDS_UPDATE
-        return ChannelError(code=str(code), kind=ErrorKind.PERMANENT, contact=effect)
-    is_final = 500 <= code < 600
-    return ChannelError(
-        code=str(code), kind=ErrorKind.PERMANENT if is_final else ErrorKind.TRANSIENT
-    )
+    judged = [meaning for beginning, meaning in ENHANCED if detail.startswith(beginning)]
+    if judged:
+        return ChannelError.of(str(code), judged[0])
+    return ChannelError.of(str(code), CODES.get(code) or _by_class(code))
+
+
+def _by_class(code: int) -> Meaning:
+    """Return what the first digit says: 5 is final (RFC 5321 section 4.2.1)."""
+    return REFUSED if 500 <= code < 600 else LATER
 
 
 def _refusal_of_us(code: int) -> ChannelError:
     """Judge a no to our own address: the patient's has nothing to do with it."""
-    is_final = 500 <= code < 600
-    kind = ErrorKind.CONFIGURATION if is_final else ErrorKind.TRANSIENT
-    return ChannelError(code=str(code), kind=kind)
+    return ChannelError.of(str(code), SET_UP if _by_class(code) is REFUSED else LATER)
 
 
 def _api_error(error: AnymailAPIError) -> ChannelError:
     """An ESP's HTTP status: no answer or 5xx leaves it unknown, 429 asks to wait."""
+    if said := ses.refusal(error):
+        return said
     code = getattr(error.response, "status_code", None)
     if code is None or code >= 500:
         return AnswerLost(code=str(code or "no_answer"))
-    if code == 429:
-        return ChannelError(code="429", kind=ErrorKind.TRANSIENT)
-    kind = ErrorKind.CONFIGURATION if code in (401, 403) else ErrorKind.PERMANENT
-    return ChannelError(code=str(code), kind=kind)
+    return ChannelError.of(str(code), STATUSES.get(code, REFUSED))

@@ -1,6 +1,7 @@
 """Stands in for every carrier in development and tests: keeps what would have left in a table."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.core.mail import EmailMessage
@@ -58,6 +59,22 @@ class Outbox:
         kept.save(force_insert=True)
         outbox_fates.after_taking(fate)
         return SendResult(provider_id=kept.content["provider_id"])
+
+    def look_up(
+        self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
+    ) -> list[Receipt]:
+        """Return what is kept of a delivery, as a carrier that can be asked would."""
+        kept = OutboxMessage.objects.filter(delivery_id=str(envelope.delivery_id))
+        return [
+            twilio_calls.receipt(
+                row.content["provider_id"],
+                said="sent",
+                code="",
+                delivery_id=envelope.delivery_id,
+                raw={"sid": row.content["provider_id"]},
+            )
+            for row in kept.filter(channel=self.channel).order_by("-id")
+        ]
 
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         """Return what our own stand-in reports. Raises PermissionDenied for anybody else."""

@@ -42,8 +42,7 @@ def is_sent_away(fate: Fate, *, name: str) -> bool:
 def before_taking(fate: Fate, *, channel: str, name: str) -> None:
     """Raise what a carrier's no or its silence is, where it does not take the message."""
     if is_sent_away(fate, name=name):
-        code = fate.code or "20429"
-        raise ChannelError(code=code, kind=ErrorKind.TRANSIENT, retry_after=BUSY_WAIT)
+        raise _busy(channel, fate.code or "20429")
     if fate.handover == Handover.REFUSED:
         raise _no_device(fate.code) if channel == "push" else _no_text(fate.code)
     if fate.handover in NOT_TAKEN:
@@ -56,11 +55,14 @@ def after_taking(fate: Fate) -> None:
         raise AnswerLost(code=LOST[fate.handover])
 
 
+def _busy(channel: str, code: str) -> ChannelError:
+    if channel == "push":  # a push service speaks for itself, not for the others
+        return ChannelError(code=code, kind=ErrorKind.TRANSIENT, retry_after=BUSY_WAIT)
+    return ChannelError.of(code, meaning_of(code), retry_after=BUSY_WAIT)
+
+
 def _no_text(code: str) -> ChannelError:
-    meaning = meaning_of(code)
-    return ChannelError(
-        code=code, kind=meaning.kind, contact=meaning.contact, retry_after=meaning.retry_after
-    )
+    return ChannelError.of(code, meaning_of(code))
 
 
 def _no_device(code: str) -> ChannelError:

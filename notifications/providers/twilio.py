@@ -10,8 +10,10 @@ import logging
 import re
 import ssl
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import requests
@@ -26,9 +28,18 @@ from urllib3.exceptions import NewConnectionError
 
 from notifications import clock
 from notifications.enums import ContactEffect, ErrorKind
-from notifications.providers import twilio_calls
-from notifications.providers.twilio_codes import SET_UP, Meaning, meaning_of
-from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, Reply, SendResult
+from notifications.providers import twilio_calls, twilio_look_ups
+from notifications.providers.twilio_codes import SET_UP, meaning_of
+from notifications.types import (
+    AnswerLost,
+    ChannelError,
+    Envelope,
+    Meaning,
+    NotSupported,
+    Receipt,
+    Reply,
+    SendResult,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +61,19 @@ class TwilioHttp(TwilioHttpClient):
         # The constructor compares its timeout with 0, which a pair cannot be.
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
 
-    def request(self, *args: Any, **options: Any) -> Response:
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> Response:
         try:
-            answer = super().request(*args, **options)
+            answer = super().request(method, self.address(url), *args, **options)
         except OSError as error:  # requests' own are OSErrors too
             raise _unanswered(error) from None
         if not 200 <= answer.status_code < 300:
             raise _refusal(answer)
         return answer
+
+    def address(self, url: str) -> str:
+        """Return an address of Twilio's at the API that is set, which may be a stand-in here."""
+        there, here = urlsplit(url), urlsplit(settings.NOTIFICATIONS_TWILIO_API)
+        return urlunsplit((here.scheme, here.netloc, there.path, there.query, ""))
 
     def log_request(self, kwargs: dict[str, Any]) -> None:
         """Write nothing: the SDK would log addresses and parameters."""
@@ -94,6 +110,27 @@ class Twilio:
         if not made.sid:
             raise AnswerLost(code="unreadable")
         return SendResult(provider_id=made.sid)
+
+    def look_up(
+        self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
+    ) -> list[Receipt]:
+        """Ask Twilio what it has. Raises NotSupported where it keeps nothing to know a text by."""
+        if not provider_id and _is_on(settings.NOTIFICATIONS_TWILIO_REDACTION):
+            raise NotSupported
+        http = self.http()
+        try:
+            found = twilio_look_ups.found(
+                _client(http),
+                number=envelope.to["address"],
+                text=content.get(PART, ""),
+                since=since,
+                sid=provider_id,
+            )
+        except ValueError:
+            raise AnswerLost(code="unreadable") from None
+        finally:
+            http.session.close()
+        return [replace(each, delivery_id=envelope.delivery_id) for each in found]
 
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         """Return what a status callback says. Raises PermissionDenied for a forged one."""
@@ -191,13 +228,7 @@ def _refusal(answer: Response) -> ChannelError:
     meaning = meaning_of(code, status=status)
     if meaning is SET_UP or meaning.max_tries:
         logger.warning("Twilio refused a text with %s: see docs/carriers/twilio.md", code or status)
-    return ChannelError(
-        code=code or str(status),
-        kind=meaning.kind,
-        contact=meaning.contact,
-        retry_after=_wait(answer, meaning),
-        max_tries=meaning.max_tries,
-    )
+    return ChannelError.of(code or str(status), meaning, retry_after=_wait(answer, meaning))
 
 
 def _code_in(body: str) -> str:
@@ -212,6 +243,6 @@ def _code_in(body: str) -> str:
 def _wait(answer: Response, meaning: Meaning) -> timedelta | None:
     """Return how long Twilio asks us to wait, at most a quarter of an hour."""
     asked = str((answer.headers or {}).get("Retry-After", ""))
-    if meaning.kind != ErrorKind.TRANSIENT or not asked.isdecimal():
+    if meaning.kind != ErrorKind.THROTTLED or not asked.isdecimal():
         return meaning.retry_after
     return min(timedelta(seconds=int(asked)), LONGEST_WAIT)

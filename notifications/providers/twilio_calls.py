@@ -58,20 +58,27 @@ def receipts_in(
     sid, said = told.get("MessageSid", ""), told.get("MessageStatus", "")
     if not (sid and said):
         return []
-    code, status = told.get("ErrorCode", ""), STATUSES.get(said)
-    has_failed = status == DeliveryStatus.FAILED
-    return [
-        Receipt(
-            delivery_id=delivery_id,
-            provider_id=sid,
-            # The signature holds no time, so a call may come again at any time.
-            event_key=f"{sid}:{said}:{code}" if code else f"{sid}:{said}",
-            status=status,
-            code=code,
-            contact=meaning_of(code).contact if has_failed else ContactEffect.NONE,
-            raw=told.dict(),
-        )
-    ]
+    code = told.get("ErrorCode", "")
+    return [receipt(sid, said=said, code=code, delivery_id=delivery_id, raw=told.dict())]
+
+
+def receipt(
+    sid: str, *, said: str, code: str, delivery_id: UUID | None, raw: Mapping[str, Any]
+) -> Receipt:
+    """Return what Twilio says of a message, called or asked, in our words."""
+    status = STATUSES.get(said)
+    meaning = meaning_of(code) if status == DeliveryStatus.FAILED and code else None
+    return Receipt(
+        delivery_id=delivery_id,
+        provider_id=sid,
+        # The signature holds no time, so a call may come again at any time.
+        event_key=f"{sid}:{said}:{code}" if code else f"{sid}:{said}",
+        status=status,
+        code=code,
+        contact=meaning.contact if meaning else ContactEffect.NONE,
+        meaning=meaning,
+        raw=raw,
+    )
 
 
 def replies_in(*, request: HttpRequest, token: str, answers_stop: bool = False) -> list[Reply]:

@@ -3,29 +3,19 @@
 One table serves both what a request is answered with and what a status callback says later.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from notifications.enums import ContactEffect, ErrorKind
+from notifications.types import Meaning
 
 HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Meaning:
-    """Whether trying again helps, what it says of the number, and how often and when to try."""
-
-    kind: ErrorKind
-    contact: ContactEffect = ContactEffect.NONE
-    retry_after: timedelta | None = None
-    max_tries: int | None = None
-
 
 OPTED_OUT = Meaning(kind=ErrorKind.PERMANENT, contact=ContactEffect.OPTED_OUT)
 BAD_NUMBER = Meaning(kind=ErrorKind.PERMANENT, contact=ContactEffect.NEEDS_UPDATE)
 REFUSED = Meaning(kind=ErrorKind.PERMANENT)
 SET_UP = Meaning(kind=ErrorKind.CONFIGURATION)
-BUSY = Meaning(kind=ErrorKind.TRANSIENT)
+BUSY = Meaning(kind=ErrorKind.THROTTLED)
+TOMORROW = Meaning(kind=ErrorKind.THROTTLED, retry_after=HOUR)  # a day's limit: look each hour
 # A code nobody has classed yet: worth another try or two, and a look from whoever runs this.
 UNKNOWN = Meaning(kind=ErrorKind.TRANSIENT, max_tries=3)
 
@@ -42,6 +32,8 @@ CODES: dict[str, Meaning] = {
     "30006": BAD_NUMBER,  # a landline, or a carrier that cannot be reached
     # This text to this number, and not the number itself.
     "21602": REFUSED,  # no body
+    "21408": REFUSED,  # texts to this number's country are not switched on
+    "21608": REFUSED,  # a trial account, and a number that it has not verified
     "21612": REFUSED,  # no way from this sender to this number
     "21617": REFUSED,  # a body of more than 1600 letters
     "30036": REFUSED,  # its time ran out in Twilio's queue: too late is too late
@@ -49,11 +41,9 @@ CODES: dict[str, Meaning] = {
     "20003": SET_UP,  # wrong credentials
     "20005": SET_UP,  # the account is not active
     "20404": SET_UP,  # no such account
-    "21408": SET_UP,  # texts to this country are not switched on
     "21212": SET_UP,  # the sender is not a number
     "21603": SET_UP,  # no sender
     "21606": SET_UP,  # the sender is not ours, or cannot send texts
-    "21608": SET_UP,  # a trial account, and a number that it has not verified
     "21609": SET_UP,  # a StatusCallback that cannot be called
     "21659": SET_UP,  # the sender is no number of Twilio's
     "21660": SET_UP,  # the sender belongs to another account
@@ -63,20 +53,25 @@ CODES: dict[str, Meaning] = {
     "21705": SET_UP,  # not a messaging service
     "30002": SET_UP,  # the account is suspended
     "30007": SET_UP,  # filtered as spam by a carrier: saying it again makes it worse
-    "30023": SET_UP,  # the day's texts for this brand are used up (A2P 10DLC)
     "30029": SET_UP,  # ContentRetention without redaction being enabled
     "30030": SET_UP,  # AddressRetention without redaction being enabled
     "30032": SET_UP,  # a toll-free number that is not verified
     "30034": SET_UP,  # a number that is in no A2P 10DLC campaign
-    "63038": SET_UP,  # the day's texts of this account are used up
     "90007": SET_UP,  # a ValidityPeriod out of range
     # Later. Twilio says that a request answered with 429 was never processed.
     "20429": BUSY,
     "21611": BUSY,  # the sender's queue is full
     "30001": BUSY,  # the queue overflowed
     "30022": BUSY,  # faster than the campaign may
+    "30023": TOMORROW,  # the day's texts for this brand are used up (A2P 10DLC)
+    "63038": TOMORROW,  # the day's texts of this account are used up
     "30410": Meaning(kind=ErrorKind.TRANSIENT, max_tries=2),  # a carrier did not answer
-    "30003": Meaning(kind=ErrorKind.TRANSIENT, retry_after=HOUR, max_tries=2),  # switched off
+    "30003": Meaning(  # switched off: once more an hour later, then it is not in use
+        kind=ErrorKind.TRANSIENT,
+        retry_after=HOUR,
+        max_tries=2,
+        at_last=ContactEffect.NEEDS_UPDATE,
+    ),
     "30008": Meaning(kind=ErrorKind.TRANSIENT, max_tries=2),  # no reason given
 }
 # An answer without a code of Twilio's own, such as a gateway's.

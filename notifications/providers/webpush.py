@@ -25,7 +25,14 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from notifications.enums import ContactEffect, ErrorKind, PatientNotificationPriority
 from notifications.providers import push_endpoints, vapid
-from notifications.types import AnswerLost, ChannelError, Envelope, Refused, SendResult
+from notifications.types import (
+    AnswerLost,
+    ChannelError,
+    Envelope,
+    Meaning,
+    Refused,
+    SendResult,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +47,24 @@ URGENCY = {
     PatientNotificationPriority.HIGH: "high",
     PatientNotificationPriority.URGENT: "high",
 }
-GONE = {404, 410}  # RFC 8030 section 7.3
-WAIT = {406, 429}  # Windows' service says 406 where others say 429
-WRONG_SETUP = {401, 403}  # our key or its subject
 TOO_LARGE = 413
+# What a push service's status means (RFC 8030 section 7.3, RFC 8292 section 4.2). A service that
+# asks for patience speaks of itself: others carry pushes too, so the channel does not rest.
+GONE = Meaning(kind=ErrorKind.PERMANENT, contact=ContactEffect.REMOVED)
+BUSY = Meaning(kind=ErrorKind.TRANSIENT)
+WRONG_SETUP = Meaning(kind=ErrorKind.CONFIGURATION)  # our key, its subject, or no answer to judge
+OUR_FAULT = Meaning(kind=ErrorKind.PERMANENT)
+STATUSES: dict[int | None, Meaning] = {
+    None: WRONG_SETUP,
+    401: WRONG_SETUP,
+    403: WRONG_SETUP,
+    404: GONE,
+    406: BUSY,  # Windows' service says so where others say 429
+    410: GONE,
+    TOO_LARGE: OUR_FAULT,
+    429: BUSY,
+}
+REFUSED_HERE = Meaning(kind=ErrorKind.PERMANENT)  # one device's, so no reason to stop the others
 
 
 class WebPush:
@@ -85,7 +106,7 @@ def _judged(to: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         host = push_endpoints.host_of(kept["address"])
     except Refused as refused:
         code = f"refused_{refused.field}"
-        raise ChannelError(code=code, kind=ErrorKind.CONFIGURATION) from None
+        raise ChannelError.of(code, REFUSED_HERE) from None
     keys = {"p256dh": kept["p256dh"], "auth": kept["auth"]}
     return {"endpoint": kept["address"], "keys": keys}, host
 
@@ -140,7 +161,7 @@ def _public_address(host: str) -> str:
     addresses = [str(each[4][0]) for each in found]
     if not addresses or not all(push_endpoints.is_public(each) for each in addresses):
         logger.error("push host %s leads to an address that is not public", host)
-        raise ChannelError(code="private_address", kind=ErrorKind.CONFIGURATION)
+        raise ChannelError.of("private_address", REFUSED_HERE)
     return addresses[0]
 
 
@@ -214,19 +235,15 @@ def _raise_refusal(error: WebPushException, envelope: Envelope) -> None:
         return
     if status == TOO_LARGE:
         logger.error("push %s was too large for its service", envelope.delivery_id)
-    raise ChannelError(
-        code=str(status or "unsent"),
-        kind=_kind_of(status),
-        contact=ContactEffect.REMOVED if status in GONE else ContactEffect.NONE,
-        retry_after=_wait(error.retry_after),
+    raise ChannelError.of(
+        str(status or "unsent"), _meaning_of(status), retry_after=_wait(error.retry_after)
     ) from None
 
 
-def _kind_of(status: int | None) -> ErrorKind:
-    if status is None or status in WRONG_SETUP:
-        return ErrorKind.CONFIGURATION
-    may_pass = status in WAIT or status >= 500
-    return ErrorKind.TRANSIENT if may_pass else ErrorKind.PERMANENT
+def _meaning_of(status: int | None) -> Meaning:
+    if status in STATUSES:
+        return STATUSES[status]
+    return BUSY if status >= 500 else OUR_FAULT
 
 
 def _wait(retry_after: str | None) -> timedelta | None:

@@ -1,9 +1,8 @@
-"""What crosses the engine's seams: payloads going in, envelopes, results and errors going out.
+"""Payloads: one message of one type, whose fields have levels.
 
-A payload is one message of one type. Each of its fields has a level: `public()` may appear
-anywhere, `logistics()` at a verified address with consent, `phi()` only to the signed-in
-patient. `context(ceiling=...)` simply lacks what lies above the ceiling, so a careless template
-cannot leak.
+`public()` may appear anywhere, `logistics()` at a verified address with consent, `phi()` only to
+the signed-in patient. `context(ceiling=...)` simply lacks what lies above the ceiling, so a
+careless template cannot leak.
 """
 
 import dataclasses
@@ -11,7 +10,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -20,9 +19,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from notifications.enums import (
     Category,
-    ContactEffect,
-    DeliveryStatus,
-    ErrorKind,
     Level,
     PatientNotificationPriority,
     PatientNotificationType,
@@ -194,105 +190,3 @@ def _read_bool(value: str) -> bool:
     if value.lower() not in words:
         raise ValueError(f"{value!r} is neither true nor false")
     return words[value.lower()]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PatientProfile:
-    """What the engine asks the portal about a patient: how to address and time a message."""
-
-    zone: str = "UTC"
-    language: str = "en"
-    practice_name: str = ""  # L1: the real name
-    public_name: str = ""  # L0: a neutral one if the practice likes
-    phone: str = ""
-    postal_address: str = ""
-    l0_only: bool = False  # the practice caps everything outside the portal
-    pages: str = ""  # where this patient's pages begin: another's, for whom they act, has a prefix
-
-
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
-    """What a channel needs besides the text: whom it is for and how long it is worth sending."""
-
-    delivery_id: UUID
-    to: Mapping[str, str]  # {"address": ...}, for a device also its keys
-    level: Level
-    expires_at: datetime | None = None
-    callback_url: str = ""
-    language: str = "en"
-    priority: PatientNotificationPriority = PatientNotificationPriority.MEDIUM
-    unsubscribe_url: str = ""
-    sender: str = ""  # the practice's public name
-
-
-@dataclass(frozen=True, kw_only=True)
-class SendResult:
-    """A carrier took the message; `provider_id` is its name for it, if it gave one."""
-
-    provider_id: str = ""
-    status: DeliveryStatus = DeliveryStatus.ACCEPTED
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """What a carrier told us later; `event_key` makes a repeat recognisable.
-
-    `status` None: nothing that moves a delivery, such as a complaint. `raw` is what the carrier
-    said, as it said it.
-    """
-
-    delivery_id: UUID | None  # None: the carrier did not say of which of ours it speaks
-    provider_id: str
-    event_key: str
-    status: DeliveryStatus | None
-    code: str = ""
-    contact: ContactEffect = ContactEffect.NONE
-    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """A text a patient sent us. `is_answered`: the carrier has answered it already (STOP, HELP)."""
-
-    event_key: str
-    sender: str  # E.164
-    text: str
-    is_answered: bool = False
-    is_stop: bool = False  # the carrier took it for an opt-out, whatever its words
-    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-class ChannelError(Exception):
-    """The one error at the seam: the carrier said no. The text holds the code only."""
-
-    def __init__(
-        self,
-        *,
-        code: str,
-        kind: ErrorKind,
-        contact: ContactEffect = ContactEffect.NONE,
-        retry_after: timedelta | None = None,
-        max_tries: int | None = None,
-    ) -> None:
-        super().__init__(code)
-        self.code = code
-        self.kind = kind
-        self.contact = contact
-        self.retry_after = retry_after
-        self.max_tries = max_tries  # None: as often as any
-
-
-class AnswerLost(ChannelError):
-    """The call went out and no answer came back: whether it was sent cannot be known here."""
-
-    def __init__(self, *, code: str) -> None:
-        super().__init__(code=code, kind=ErrorKind.TRANSIENT)
-
-
-class Refused(ValueError):
-    """What was asked cannot be done. `field` names the culprit; the text is for the person."""
-
-    def __init__(self, message: str, *, field: str = "") -> None:
-        self.message = str(message)  # in the language of whoever asked, not of whoever looks later
-        super().__init__(self.message)
-        self.field = field

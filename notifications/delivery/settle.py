@@ -1,0 +1,229 @@
+"""Settles what nobody answered: by asking the carrier, never by sending again blindly.
+
+A lost answer is looked up. What the carrier has is applied like a receipt. What it has not, asked
+twice and some time apart, was never handed over and goes once more. A carrier that cannot be asked
+leaves two ways: an e-mail or push may go once more, since a second copy does little harm; a text
+never does, and a person takes it on. Nothing here holds a transaction while it asks.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
+
+from django.conf import settings
+from django.db import connections, transaction
+from django.db.models import QuerySet
+
+from notifications import clock
+from notifications.channels.base import Channel
+from notifications.delivery import pace
+from notifications.delivery.escalate import escalate
+from notifications.delivery.receipts import apply_receipt
+from notifications.delivery.statuses import Report, audit_status, move
+from notifications.enums import (
+    AttemptResult,
+    DeliveryStatus,
+    Level,
+    PatientNotificationChannel,
+    Reason,
+)
+from notifications.models import Delivery, DeliveryAttempt
+from notifications.types import ChannelError, Envelope, NotSupported, Receipt
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 15.0  # of a tick; the next one goes on
+NOTHING_TWICE = 2  # look-ups that found nothing, to believe that there is nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a carrier: about one delivery, by its last attempt."""
+
+    row: Delivery
+    attempt: DeliveryAttempt | None
+    channel: Channel | None
+
+    def asked(self) -> "Answer":
+        """Return what the carrier says; no database."""
+        if self.attempt is None or self.channel is None or self.row.contact is None:
+            return Answer(question=self, can_tell=False)
+        try:
+            return Answer(question=self, found=self._looked_up())
+        except NotSupported:
+            return Answer(question=self, can_tell=False)
+        except ChannelError as error:
+            logger.warning("no look-up of delivery %s: %s", self.row.pk, error.code)
+        except Exception as fault:  # one that cannot be asked must not keep the others waiting
+            logger.error("no look-up of delivery %s: %s", self.row.pk, type(fault).__name__)
+        return Answer(question=self)
+
+    def _looked_up(self) -> list[Receipt]:
+        envelope = Envelope(
+            delivery_id=self.row.pk,
+            to=self.row.contact.value,
+            level=Level(self.attempt.level),
+            expires_at=self.row.expires_at,
+        )
+        return self.channel.look_up(
+            envelope=envelope,
+            content=self.attempt.snapshot or {},
+            since=self.attempt.started_at,
+            provider_id=self.row.provider_id,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came of a question. `found` None: the carrier gave no answer this time."""
+
+    question: Question
+    found: list[Receipt] | None = None
+    can_tell: bool = True
+
+
+def settle(*, seconds: float = SECONDS) -> Report:
+    """Settle what is waiting for it, most urgent first, for so many seconds at most."""
+    report, until = Report(), monotonic() + seconds
+    slots = int(settings.NOTIFICATIONS_SEND_SLOTS)
+    while (rows := _take(limit=slots)) and monotonic() < until:
+        for answer in _ask(_questions(rows), slots=slots):
+            _settle(answer, report)
+    return report
+
+
+def _waiting() -> QuerySet[Delivery]:
+    open_questions = (DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
+    return Delivery.objects.filter(status__in=open_questions, settle_at__lte=clock.now())
+
+
+def _take(*, limit: int) -> list[Delivery]:
+    """Take what is to be settled; whoever else looks meanwhile comes back to it later."""
+    rows = _waiting().select_related("notification", "contact").order_by("rank", "settle_at", "id")
+    later = clock.now() + pace.look_up_gap()
+    return [
+        row
+        for row in rows[:limit]
+        if Delivery.objects.filter(
+            pk=row.pk, status=row.status, fence=row.fence, settle_at=row.settle_at
+        ).update(settle_at=later)
+    ]
+
+
+def _questions(rows: Sequence[Delivery]) -> list[Question]:
+    tries = DeliveryAttempt.objects.filter(delivery__in=rows).order_by("number")
+    last = {each.delivery_id: each for each in tries}
+    return [
+        Question(row=row, attempt=last.get(row.pk), channel=_channel(row.channel)) for row in rows
+    ]
+
+
+def _channel(key: str) -> Channel | None:
+    known = key in PatientNotificationChannel
+    return PatientNotificationChannel.known(key)() if known else None
+
+
+def _ask(questions: Sequence[Question], *, slots: int) -> list[Answer]:
+    """Ask side by side: the wait is the carriers'. With one slot, one after the other."""
+    if slots == 1:
+        return [question.asked() for question in questions]
+    with ThreadPoolExecutor(max_workers=slots) as pool:
+        return list(pool.map(_asked_in_thread, questions))
+
+
+def _asked_in_thread(question: Question) -> Answer:
+    try:
+        return question.asked()
+    finally:
+        connections.close_all()  # the outbox looks into a table, over this thread's connection
+
+
+# -- what is made of the answers ----------------------------------------------------------------
+
+
+@transaction.atomic
+def _settle(answer: Answer, report: Report) -> None:
+    row = answer.question.row
+    found = [] if answer.found is None else _not_known_yet(row, answer.found)
+    if found:
+        apply_receipt(replace(found[0], delivery_id=row.pk), channel=row.channel)
+        row.refresh_from_db()
+    if row.status == DeliveryStatus.ACCEPTED:
+        _wait_for_receipt(row)
+    elif row.status == DeliveryStatus.UNKNOWN:
+        _settle_unknown(answer)
+    report.add(row.status)
+
+
+def _not_known_yet(row: Delivery, found: Sequence[Receipt]) -> list[Receipt]:
+    """Leave out messages that are known to be another delivery's: the same words went twice."""
+    ids = [each.provider_id for each in found]
+    known = DeliveryAttempt.objects.filter(provider_id__in=ids).exclude(delivery=row)
+    others = set(known.values_list("provider_id", flat=True))
+    return [each for each in found if each.provider_id not in others]
+
+
+def _wait_for_receipt(row: Delivery) -> None:
+    """Ask once more a day later; then say that nothing was heard."""
+    waits = clock.now() - row.status_at < pace.USUAL_RECEIPT
+    if waits:
+        Delivery.objects.filter(pk=row.pk).update(settle_at=row.status_at + pace.USUAL_RECEIPT)
+        return
+    Delivery.objects.filter(pk=row.pk, status=row.status).update(
+        settle_at=None, reason=Reason.NO_RECEIPT, reason_params={}
+    )
+
+
+def _settle_unknown(answer: Answer) -> None:
+    row = answer.question.row
+    waited = clock.now() - row.status_at
+    if not answer.can_tell:
+        _without_look_ups(answer)
+    elif answer.found is None:
+        if waited >= pace.GIVE_UP_ASKING:
+            _give_up(row)
+    elif row.look_ups + 1 >= NOTHING_TWICE:
+        _was_never_there(answer)
+    else:
+        Delivery.objects.filter(pk=row.pk).update(look_ups=row.look_ups + 1)
+
+
+def _was_never_there(answer: Answer) -> None:
+    """The carrier has nothing, twice: the call never arrived, so this is not sending again."""
+    attempt = answer.question.attempt
+    DeliveryAttempt.objects.filter(pk=attempt.pk).update(result=AttemptResult.NEVER_ARRIVED)
+    _plan_again(answer.question.row)
+
+
+def _without_look_ups(answer: Answer) -> None:
+    row, channel = answer.question.row, answer.question.channel
+    again_at = row.status_at + pace.repeat_after()
+    if channel is None or not channel.may_repeat or not _may_repeat(row, at=again_at):
+        if clock.now() - row.status_at >= pace.GIVE_UP:
+            _give_up(row)
+    elif clock.now() >= again_at:
+        _plan_again(row)
+    else:
+        Delivery.objects.filter(pk=row.pk).update(settle_at=again_at)
+
+
+def _may_repeat(row: Delivery, *, at: datetime) -> bool:
+    """Whether a message was lost only once, and will still be of use when it goes again."""
+    in_time = row.expires_at is None or row.expires_at > max(at, clock.now())
+    return in_time and row.tries.filter(result=AttemptResult.ANSWER_LOST).count() == 1
+
+
+def _plan_again(row: Delivery) -> None:
+    if move(row, DeliveryStatus.PLANNED, reason=Reason.NONE, due_at=clock.now(), provider_id=""):
+        audit_status(row)
+
+
+def _give_up(row: Delivery) -> None:
+    """Leave it to a person, and to the next channel: whether it went is not to be known."""
+    given_up = {"reason": Reason.ANSWER_UNSETTLED, "settle_at": None}
+    if move(row, DeliveryStatus.UNKNOWN, **given_up):
+        audit_status(row)
+        escalate(row)

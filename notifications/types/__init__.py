@@ -1,0 +1,41 @@
+"""What crosses the engine's seams: payloads going in, envelopes, results and errors going out."""
+
+from notifications.types.payload import (
+    REFUSED_FIELDS,
+    NotificationPayload,
+    logistics,
+    payload_of,
+    phi,
+    public,
+)
+from notifications.types.seam import (
+    AnswerLost,
+    ChannelError,
+    Envelope,
+    Meaning,
+    NotSupported,
+    PatientProfile,
+    Receipt,
+    Refused,
+    Reply,
+    SendResult,
+)
+
+__all__ = [
+    "AnswerLost",
+    "ChannelError",
+    "Envelope",
+    "Meaning",
+    "NotSupported",
+    "NotificationPayload",
+    "PatientProfile",
+    "REFUSED_FIELDS",
+    "Receipt",
+    "Refused",
+    "Reply",
+    "SendResult",
+    "logistics",
+    "payload_of",
+    "phi",
+    "public",
+]
