@@ -1,4 +1,4 @@
-"""`make faults`: every pass, one after the other; goes on where it was interrupted.
+"""`make faults`: every pass, side by side; goes on where it was interrupted.
 
 Results are kept in var/faults/ until all are there. Then the table is printed, bench/faults.json
 is written, and the exit code is 1 if anything was lost, sent twice, sent late, said wrongly, or
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentamind.warden import Warden
-from tests.faults.results import WATCHED, Row, as_text, complaints, read, rows
+from tests.faults.results import SHIPPED, SHORT, WATCHED, Row, as_text, complaints, read, rows
 from tests.faults.windows import SPECS
 from tests.rig.processes import ROOT, end
 
@@ -59,14 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.fresh:
         shutil.rmtree(FOLDER, ignore_errors=True)
-    groups = _passes(options)
+    passes = _passes(options)
     try:
-        code = run(groups, only=options.only)
+        code = run(passes, only=options.only)
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on from here.", flush=True)
         return 130
-    passes = [] if options.only else [each for group in groups for each in group]
-    return code or report(passes)
+    return code or report([] if options.only else passes)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -82,38 +81,33 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _passes(options: argparse.Namespace) -> list[list[Pass]]:
-    """Return what is to be run, in groups that run side by side: as shipped, most is waiting."""
+def _passes(options: argparse.Namespace) -> list[Pass]:
+    """Return what is to be run. All run side by side: as shipped, most is waiting."""
     fewer, few = max(1, options.runs // FEWER_ON_SQLITE), min(SHIPPED_RUNS, options.runs)
-    groups = [
-        [Pass(database="postgresql", pace="short", runs=options.runs)],
-        [Pass(database="sqlite", pace="short", runs=fewer)],
-        [
-            Pass(database=database, pace=pace, runs=few)
-            for database in ("postgresql", "sqlite")
-            for pace in ("as shipped", "watched")
-        ],
+    runs = {("postgresql", SHORT): options.runs, ("sqlite", SHORT): fewer}
+    every = [
+        Pass(database=database, pace=pace, runs=runs.get((database, pace), few))
+        for database in ("postgresql", "sqlite")
+        for pace in (SHORT, SHIPPED, WATCHED)
     ]
-    wanted = [[each for each in group if _is_wanted(each, options)] for group in groups]
-    return [group for group in wanted if group]
+    return [each for each in every if _is_wanted(each, options)]
 
 
 def _is_wanted(each: Pass, options: argparse.Namespace) -> bool:
     return options.database in (None, each.database) and options.pace in (None, each.pace)
 
 
-def run(groups: list[list[Pass]], *, only: str) -> int:
-    """Run the passes that are not finished; 0, or the exit code of the first that failed."""
+def run(passes: Sequence[Pass], *, only: str) -> int:
+    """Run the passes that are not finished; 0, or the exit code of one that failed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for group in groups:
-        todo = [each for each in group if only or not each.finished.exists()]
-        for each, code in zip(todo, _run_side_by_side(todo, only=only), strict=True):
-            if code:
-                print(f"{each.database} {each.pace} ended with exit code {code}.", flush=True)
-                return code
-            if not only:
-                each.finished.touch()
-    return 0
+    todo = [each for each in passes if only or not each.finished.exists()]
+    codes = _run_side_by_side(todo, only=only)
+    for each, code in zip(todo, codes, strict=True):
+        if not code and not only:
+            each.finished.touch()
+        if code:
+            print(f"{each.database} {each.pace} ended with exit code {code}.", flush=True)
+    return next((code for code in codes if code), 0)
 
 
 def _run_side_by_side(passes: list[Pass], *, only: str) -> list[int]:

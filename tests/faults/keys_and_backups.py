@@ -93,10 +93,12 @@ def _everything_stopped(bench: Bench) -> Iterator[None]:
     bench.ticker.is_paused = True
     for name in list(bench.site.keeper.wanted):
         bench.site.keeper.drop(name)
-    yield
-    bench.site.start_web()
-    bench.site.start_workers(**bench.workers)
-    bench.ticker.is_paused = False
+    try:
+        yield
+    finally:
+        bench.site.start_web()
+        bench.site.start_workers(**bench.workers)
+        bench.ticker.is_paused = False
 
 
 def _copy(bench: Bench, backup: Path) -> None:

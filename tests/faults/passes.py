@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from tests.faults.bench import Bench
+from tests.faults.crowd import write_row
 from tests.faults.pipeline import Pipeline
 from tests.faults.results import WATCHED
 from tests.faults.scenarios import SCENARIOS
@@ -62,4 +65,15 @@ def scenarios_of(bench: Bench, *, runs: int, done: Mapping[str, int], only: set[
     bench.site.control(carrier="twilio", callbacks=True)
     for name, scenario in SCENARIOS.items():
         if name not in done and (not only or name in only):
-            scenario(bench, name=name, runs=runs)
+            _run_scenario(bench, scenario, name=name, runs=runs)
+
+
+def _run_scenario(bench: Bench, scenario: Callable, *, name: str, runs: int) -> None:
+    """Run one; where it cannot be run at all, its row says why, and the table is not well."""
+    try:
+        scenario(bench, name=name, runs=runs)
+    except Exception as fault:
+        traceback.print_exc()
+        why = f"could not be run: {type(fault).__name__}"
+        write_row(bench, name=name, runs=0, counts=Counter(), note=why)
+        bench.ticker.is_paused = False

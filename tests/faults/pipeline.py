@@ -23,10 +23,11 @@ from tests.faults.ledger import Seen, judge
 from tests.faults.people import Person
 from tests.faults.windows import PLAN, TRIGGER, Spec
 
-KILL_SECONDS = 20.0  # in which an armed window is passed, in the short pace
+KILL_SECONDS = 8.0  # in which an armed window is passed, in the short pace
 SHIPPED_KILL_SECONDS = 100.0  # the real clock ticks once a minute
 MOST_IN_FLIGHT = 40
 LOOK_SECONDS = 0.25
+WAVE_SECONDS = 4.0  # less than the shortest wait before anything goes again, in the short pace
 SETTLE_SECONDS = 2.0  # after the end, in which a second copy would show
 
 
@@ -50,7 +51,7 @@ class Pipeline:
         self.bench, self.flights = bench, []
         self.counted: dict[str, int] = defaultdict(int)
         self.missed: dict[str, int] = defaultdict(int)
-        self.number = 0
+        self.number, self.wave_began = 0, 0.0
 
     def fly(self, spec: Spec, *, wanted: int, may_land_later: bool = False) -> None:
         """Go on until so many runs of a spec are counted, or far too many kills have missed."""
@@ -83,7 +84,15 @@ class Pipeline:
         of_this = [flight for flight in self.flights if flight.spec.row == spec.row]
         if spec.alone and any(flight.settled_at is None for flight in of_this):
             return False
+        if spec.in_waves and not self._is_in_wave():
+            return False
         return len(self.flights) < MOST_IN_FLIGHT and self.counted[spec.row] + len(of_this) < wanted
+
+    def _is_in_wave(self) -> bool:
+        """Whether nothing that was hit can be under way again by now; else wait for all."""
+        if not self.flights:
+            self.wave_began = time.monotonic()
+        return not self.bench.is_short or time.monotonic() - self.wave_began < WAVE_SECONDS
 
     def _launch(self, spec: Spec) -> None:
         bench, armoury = self.bench, self.bench.site.armoury

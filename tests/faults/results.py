@@ -100,6 +100,8 @@ def _complaints(row: Row) -> list[str]:
     goal, worst = GOALS[row["pace"]], row.get("recovery_max_s")
     if row.get("answer_known") and worst is not None and worst > goal:
         said.append(f"{name}: recovered after {worst:.0f} s, the goal is {goal:.0f} s")
+    if not row["runs"]:
+        said.append(f"{name}: {row['note']}")
     return said
 
 

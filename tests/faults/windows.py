@@ -30,6 +30,7 @@ class Spec:
     callbacks: bool = True
     answer_known: bool = True
     alone: bool = False  # a carrier's calls about others would be hit instead
+    in_waves: bool = False  # what recovers passes the same window, so no kill may wait there then
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +62,7 @@ SPECS = [
         naive="lost, or sent twice",
         here="unknown; two look-ups find nothing, so it is sent, once",
         answer_known=False,
+        in_waves=True,
     ),
     Spec(
         row="W4 e-mail",
@@ -69,6 +71,7 @@ SPECS = [
         here="unknown; sent once more after ten minutes",
         channel="email",
         answer_known=False,
+        in_waves=True,
     ),
     Spec(
         row="W4 push",
@@ -77,6 +80,7 @@ SPECS = [
         here="unknown; sent once more after ten minutes, under the same topic",
         channel="push",
         answer_known=False,
+        in_waves=True,
     ),
     Spec(
         row="W5",
@@ -106,6 +110,7 @@ SPECS = [
         here="plain SMTP tells nothing: one more after ten minutes, so two copies at most",
         channel="email",
         answer_known=False,
+        in_waves=True,
     ),
     Spec(
         row="W5 push",
@@ -114,6 +119,7 @@ SPECS = [
         here="once more after ten minutes; the same topic replaces the first",
         channel="push",
         answer_known=False,
+        in_waves=True,
     ),
     Spec(
         row="W6",
