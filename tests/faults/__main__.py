@@ -20,7 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dentamind.warden import Warden
-from tests.faults.results import SHIPPED, SHORT, WATCHED, Row, as_text, complaints, read, rows
+from tests.faults.results import (
+    PACES,
+    SHIPPED,
+    SHORT,
+    WATCHED,
+    Row,
+    as_text,
+    complaints,
+    read,
+    rows,
+)
 from tests.faults.windows import SPECS
 from tests.rig.processes import ROOT, end
 
@@ -72,9 +82,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="a window, on PostgreSQL")
     parser.add_argument("--database", choices=("postgresql", "sqlite"), help="both if left out")
-    parser.add_argument(
-        "--pace", choices=("short", "as shipped", "watched"), help="all if left out"
-    )
+    parser.add_argument("--pace", choices=PACES, help="all if left out")
     parser.add_argument("--only", default="", help="rows, by name, separated by semicolons")
     parser.add_argument("--fresh", action="store_true", help="forget what was found so far")
     parser.add_argument("--write-docs", action="store_true", help="put the last table into docs")

@@ -27,7 +27,7 @@ KILL_SECONDS = 8.0  # in which an armed window is passed, in the short pace
 SHIPPED_KILL_SECONDS = 100.0  # the real clock ticks once a minute
 MOST_IN_FLIGHT = 40
 LOOK_SECONDS = 0.25
-WAVE_SECONDS = 4.0  # less than the shortest wait before anything goes again, in the short pace
+WAVE_SECONDS = 8.0  # less than the shortest wait before anything goes again, in the short pace
 SETTLE_SECONDS = 2.0  # after the end, in which a second copy would show
 
 
@@ -92,7 +92,7 @@ class Pipeline:
         """Whether nothing that was hit can be under way again by now; else wait for all."""
         if not self.flights:
             self.wave_began = time.monotonic()
-        return not self.bench.is_short or time.monotonic() - self.wave_began < WAVE_SECONDS
+        return self.bench.together or time.monotonic() - self.wave_began < WAVE_SECONDS
 
     def _launch(self, spec: Spec) -> None:
         bench, armoury = self.bench, self.bench.site.armoury

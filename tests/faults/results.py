@@ -25,7 +25,7 @@ COUNTS = (
 WRONG = ("lost", "duplicated", "contradicted", "stale")
 
 KNOWN = {spec.row: spec for spec in SPECS}
-SHORT, SHIPPED, WATCHED = "short", "as shipped", "watched"
+PACES = SHORT, SHIPPED, WATCHED = "short", "as shipped", "watched"
 # Seconds in which what a crash left must be settled, where the answer can be known (SLO-2).
 GOALS = {SHORT: 30.0, SHIPPED: 150.0, WATCHED: 40.0}
 Row = dict[str, Any]

@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.faults import site as sites
-from tests.faults.results import counted
+from tests.faults.results import PACES, SHORT, counted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--database", choices=("postgresql", "sqlite"), required=True)
-    parser.add_argument("--pace", choices=("short", "as shipped", "watched"), required=True)
+    parser.add_argument("--pace", choices=PACES, required=True)
     parser.add_argument("--runs", type=int, required=True)
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--only", default="", help="rows, by name, separated by semicolons")
@@ -27,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that servers and folders are cleared away
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
-    with sites.site(database=options.database, short=options.pace == "short") as site:
+    waits = {}
+    if options.pace == SHORT:
+        waits = sites.HURRIED if options.together else sites.SHORT
+    with sites.site(database=options.database, waits=waits) as site:
         sites.adopt(site.environment)
         run(site, options)
     return 0
@@ -66,7 +69,7 @@ def bench(site: sites.Site, options: argparse.Namespace) -> Iterator:
             ledger=Ledger(folder=site.folder / "carriers"),
             ticker=ticker,
             results=options.results,
-            together=options.together or options.pace != "short",
+            together=options.together or options.pace != SHORT,
         )
         if made.is_short:
             ticker.start()

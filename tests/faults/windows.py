@@ -29,7 +29,7 @@ class Spec:
     retries: bool = False  # whoever was killed asks again, with the same key
     callbacks: bool = True
     answer_known: bool = True
-    alone: bool = False  # a carrier's calls about others would be hit instead
+    alone: bool = False  # what recovers passes the same window at once: one run after the other
     in_waves: bool = False  # what recovers passes the same window, so no kill may wait there then
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,12 +49,14 @@ SPECS = [
         naive="lost: the queue never heard of it",
         here="the row is the record: the next tick sends it",
         made_by=TRIGGER,
+        alone=True,
     ),
     Spec(
         row="W3",
         window=Window.BEFORE_ATTEMPT,
         naive="stuck in the hands of a dead worker",
         here="claim and attempt are one transaction: it is as if nobody had looked",
+        alone=True,
     ),
     Spec(
         row="W4",
@@ -140,5 +142,6 @@ SPECS = [
         naive="a gap, or the same reminder twice",
         here="the plan is still planned; its key makes one message of any number of tries",
         made_by=PLAN,
+        alone=True,
     ),
 ]
