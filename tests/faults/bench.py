@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.faults.results import SHORT
 from tests.faults.site import Site, Trigger
 
 TICK_SECONDS = 0.5
+WORKER_SECONDS = 30.0
 TICK = "notifications.scheduler.tick"
 MOST_WAITING = 3  # ticks in the queue: more would only tell that the workers are away
 
@@ -82,6 +84,14 @@ class Bench:
         if "worker" not in self.site.keeper.wanted or self.workers != environment:
             self.site.start_workers(**environment)
             self.workers = environment
+            self._wait_for_workers()
+
+    def _wait_for_workers(self) -> None:
+        """Return when they have taken a task, or after a while: what follows would count it."""
+        async_task(TICK)
+        until = time.monotonic() + WORKER_SECONDS
+        while OrmQ.objects.filter(lock__lte=timezone.now()).exists() and time.monotonic() < until:
+            time.sleep(0.1)
 
     def say(self, text: str) -> None:
         """Print one line of progress at once."""

@@ -16,13 +16,15 @@ from pathlib import Path
 import websockets
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
+from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from notifications.models import PatientNotification
+from notifications.windows import Window
 from portal.models import User
 from tests.faults import people
-from tests.faults.bench import Bench
+from tests.faults.bench import MOST_WAITING, Bench
 from tests.faults.crowd import Crowd, write_row
 from tests.faults.people import Person
 
@@ -212,10 +214,34 @@ def queue_full(bench: Bench, *, name: str, runs: int) -> None:
 
 
 def _emptied(*, seconds: float) -> int:
-    """Wait for the queue; how many tasks are left when the time is over, but for a tick or two."""
-    until = time.monotonic() + seconds
+    """Wait for the queue; how many tasks wait when the time is over, but for a tick or two."""
+    until, left = time.monotonic() + seconds, 0
     while time.monotonic() < until:
-        if (left := OrmQ.objects.count()) <= 5:
+        left = OrmQ.objects.filter(lock__lte=timezone.now()).count()
+        if left <= MOST_WAITING:
             return 0
         time.sleep(0.5)
     return left
+
+
+def tasks_again(bench: Bench, *, name: str, runs: int) -> None:
+    """Let the tasks of killed workers come again at once, as the queue does after three minutes."""
+    crowd, armoury = Crowd.of(bench, max(3, runs // 10)), bench.site.armoury
+    for number, person in enumerate(crowd.persons):
+        armoury.arm(window=Window.BEFORE_ACKNOWLEDGE, name=f"again-{number}")
+        people.send(patient_id=person.patient_id, key="crowd")
+        armoury.wait(window=Window.BEFORE_ACKNOWLEDGE, name=f"again-{number}", seconds=10)
+    crowd.wait(seconds=bench.patience)
+    left = list(OrmQ.objects.filter(lock__gt=timezone.now()).values_list("pk", flat=True))
+    begun = time.time()
+    OrmQ.objects.filter(pk__in=left).update(lock=timezone.now())
+    until = time.monotonic() + bench.patience
+    while OrmQ.objects.filter(pk__in=left).exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    book = Counter(entry.to for entry in bench.ledger.all(channel="sms"))
+    more = Counter(
+        lost=OrmQ.objects.filter(pk__in=left).count(),
+        duplicated=sum(copies - 1 for copies in book.values()),
+    )
+    note = f"none of {len(book):,} numbers had a second text"
+    crowd.write(name=name, runs=len(left), since=begun, more=more, note=note)

@@ -7,9 +7,16 @@ from collections.abc import Callable
 from tests.faults.calls import thousand_calls
 from tests.faults.clock_moves import clock_moved
 from tests.faults.keys_and_backups import key_rotated, restored
-from tests.faults.outages import database_away, killed_at_random, queue_full, redis_away
+from tests.faults.outages import (
+    database_away,
+    killed_at_random,
+    queue_full,
+    redis_away,
+    tasks_again,
+)
 
 SCENARIOS: dict[str, Callable[..., None]] = {
+    "W6, three minutes on": tasks_again,
     "Killed at random": killed_at_random,
     "Database stopped": database_away,
     "Redis stopped": redis_away,
