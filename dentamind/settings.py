@@ -269,6 +269,7 @@ NOTIFICATIONS_AUDIT_KEYS = ""
 NOTIFICATIONS_ACCESS = "portal.access.patient_for"
 NOTIFICATIONS_PROFILES = "portal.access.profiles_for"
 NOTIFICATIONS_ANSWERS = "portal.services.answers.answer"
+NOTIFICATIONS_UPKEEP = "portal.services.upkeep.plan_missing"
 NOTIFICATIONS_SMS_PROVIDER = "notifications.providers.outbox.Outbox"
 NOTIFICATIONS_PUSH_PROVIDER = "notifications.providers.outbox.Outbox"
 NOTIFICATIONS_TWILIO_ACCOUNT_SID = ""
@@ -292,6 +293,7 @@ NOTIFICATIONS_LEASE_SECONDS = "30"  # until a call nobody recorded counts as los
 NOTIFICATIONS_LOOK_UP_SECONDS = "120"  # between two questions after a lost answer
 NOTIFICATIONS_REPEAT_SECONDS = "600"  # until what may go twice goes again
 NOTIFICATIONS_POLL_SECONDS = "0.25"
+NOTIFICATIONS_WATERMARK = "var/watermark"  # empty: backups are not noticed
 NOTIFICATIONS_METRICS_TOKEN = ""  # empty: no /metrics
 globals().update(
     {name: value for name, value in os.environ.items() if name.startswith("NOTIFICATIONS_")}

@@ -10,10 +10,11 @@ from uuid import UUID
 from django.db import Error, connection, transaction
 from django.db.models import Max
 
-from notifications import audit, clock, delivery, inbox, incoming, realtime, windows
+from notifications import audit, clock, delivery, inbox, realtime, watermark, windows
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import Heartbeat, PatientNotification, ScheduledNotification
+from notifications.reconciler import reconcile
 from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
 
@@ -115,16 +116,20 @@ class NotificationSchedulerService:
         """
         report, begun = TickReport(), monotonic()
         with clock.at(now):
-            incoming.sweep()
-            while _promote(limit=BATCH, report=report):
-                if sum(report.plans.values()) >= limit:
-                    break
+            watermark.hold_if_restored()
+            report.settled = reconcile()
+            self.make_due(report=report, limit=limit)
             report.expired, report.woken = inbox.expire_due(), inbox.wake_due()
-            report.settled = delivery.settle().counts
             # What the rest took is missing here: the queue ends a task after a minute.
             left = delivery.WORK_SECONDS - (monotonic() - begun)
             report.deliveries = delivery.run_due(seconds=left).counts
         return report
+
+    def make_due(self, *, report: TickReport, limit: int = 500) -> None:
+        """Turn plans that are due into messages, in batches, up to `limit`."""
+        while _promote(limit=BATCH, report=report):
+            if sum(report.plans.values()) >= limit:
+                break
 
     def forecast(
         self, *, days: int = 14, patient_id: UUID | None = None
@@ -247,6 +252,7 @@ def finish_tick() -> None:
         inbox.recount()
         inbox.forget_old_events()
     Heartbeat.objects.update_or_create(name="tick", defaults={"beat_at": now})
+    watermark.note()
 
 
 notification_scheduler_service = NotificationSchedulerService()

@@ -23,7 +23,9 @@ WINDOW = timedelta(seconds=60)
 FEWEST_CALLS, IN_A_ROW = 20, 5
 FIRST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=2)
 TROUBLE = (AttemptResult.UNAVAILABLE, AttemptResult.ANSWER_LOST)
-LEASE_LOST = "lease_lost"  # the code of an attempt whose worker died: no fault of the carrier's
+# Codes of attempts whose answer was lost through no fault of the carrier's: the worker died, or
+# the database comes from a backup.
+LEASE_LOST, RESTORED = "lease_lost", "restored"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +154,7 @@ def note_trouble(*, channel: str) -> None:
     however long that took: a small practice's would otherwise use up their tries in an outage.
     """
     heard = DeliveryAttempt.objects.filter(delivery__channel=channel, finished_at__isnull=False)
-    heard = heard.exclude(code=LEASE_LOST)
+    heard = heard.exclude(code__in=(LEASE_LOST, RESTORED))
     if not (_fails_half(heard) or _fails_always(heard)):
         return
     Switch.objects.get_or_create(name=channel)

@@ -26,6 +26,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, t
 def plain_settings(settings):
     """One carrier at a time in tests' transactions, and cheap passwords."""
     settings.NOTIFICATIONS_SEND_SLOTS = "1"
+    settings.NOTIFICATIONS_WATERMARK = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_BACKEND = "notifications.providers.outbox.EmailBackend"
     settings.STORAGES = settings.STORAGES | {

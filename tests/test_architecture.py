@@ -26,6 +26,7 @@ ENGINE = [
     "models",
     "audit realtime rendering",
     "switches",
+    "watermark",
     "providers",
     "channels",
     "consent",  # a stop, in contacts, takes it back
@@ -35,8 +36,9 @@ ENGINE = [
     "creation",
     "services",
     "incoming",
+    "reconciler",
     "scheduler",
-    "queue",
+    "holding queue",
     "api",  # above the others, because a socket's frames have the API's shapes
     "consumers webhooks admin checks health outbox_views sign_ins templatetags",
     "apps management",
@@ -63,7 +65,7 @@ LONGEST_FUNCTION = 40
 LONGEST_FILE = 300  # aim at 100, worry at 250
 LONGER_FILES = {
     "portal/models.py": 350,
-    "dentamind/settings.py": 320,
+    "dentamind/settings.py": 340,
     "dentamind/bootstrap.py": 350,  # one script that runs before anything is installed
 }
 READS_ENVIRONMENT = {

@@ -123,7 +123,7 @@ def printed(language, *, after):
 def project(tmp_path_factory):
     """A copy of the project with three files more."""
     copy = tmp_path_factory.mktemp("project")
-    for name in ("notifications", "portal", "dentamind", "templates", "static"):
+    for name in ("carriers", "notifications", "portal", "dentamind", "templates", "static"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     shutil.copy(ROOT / "manage.py", copy)

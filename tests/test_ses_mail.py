@@ -140,8 +140,8 @@ def test_the_library_may_neither_hang_nor_send_twice(amazon):
     [
         (ClientError("MessageRejected", 400), ErrorKind.PERMANENT, "MessageRejected"),
         (ClientError("BadRequestException", 400), ErrorKind.PERMANENT, "BadRequestException"),
-        (ClientError("TooManyRequestsException", 429), ErrorKind.TRANSIENT, ""),
-        (ClientError("Throttling", 400), ErrorKind.TRANSIENT, "Throttling"),
+        (ClientError("TooManyRequestsException", 429), ErrorKind.THROTTLED, ""),
+        (ClientError("Throttling", 400), ErrorKind.THROTTLED, "Throttling"),
         (ClientError("AccountSuspendedException", 400), ErrorKind.CONFIGURATION, ""),
         (ClientError("NewKindOfDenial", 403), ErrorKind.CONFIGURATION, "NewKindOfDenial"),
         (lost("EndpointConnectionError"), ErrorKind.TRANSIENT, "EndpointConnectionError"),

@@ -13,8 +13,9 @@ from django.db import transaction
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from notifications import clock, windows
+from notifications import clock, watermark, windows
 from notifications.delivery.claim import claim
+from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
@@ -26,6 +27,7 @@ __all__ = [
     "WORK_SECONDS",
     "Report",
     "cancel_open",
+    "doubt",
     "links_for",
     "oldest_due",
     "run_due",
@@ -67,6 +69,7 @@ def run_due(*, seconds: float = WORK_SECONDS) -> Report:
     What is under way when the time is over, or when something breaks, is waited for and recorded.
     """
     report, until, look = Report(), monotonic() + seconds, 1
+    watermark.hold_if_restored()
     recover(report=report)
     with Couriers(slots=int(settings.NOTIFICATIONS_SEND_SLOTS)) as couriers:
         try:

@@ -104,7 +104,7 @@ def _claim(
     patients = {row.notification.patient_id for row in due}
     with keys_loaded(patients):
         verdicts = _judge(due, switched, limit=limit, profiles=profiles_for(patients))
-        _settle([verdict for verdict in verdicts if verdict.words is None], report)
+        settle_verdicts([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
 
@@ -167,7 +167,7 @@ def _verdict(
     return Verdict(row=row, decision=decision, words=words, is_readdressed=is_readdressed)
 
 
-def _settle(verdicts: Sequence[Verdict], report: Report) -> None:
+def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
     """Write what is not sent now: held, or skipped with its reason."""
     for group in _alike(verdicts, by=_outcome):
         decision = group[0].decision
@@ -227,14 +227,15 @@ def _start(verdict: Verdict) -> Hashable:
 def _parcel(row: Delivery, words: Words) -> Parcel:
     return Parcel(
         delivery=row,
-        attempt=_attempt(row, words.content),
+        attempt=attempt_of(row, words.content),
         channel=PatientNotificationChannel.known(row.channel)(),
         envelope=words.envelope,
         content=words.content,
     )
 
 
-def _attempt(row: Delivery, content: dict[str, str]) -> DeliveryAttempt:
+def attempt_of(row: Delivery, content: dict[str, str]) -> DeliveryAttempt:
+    """Return the attempt a delivery now makes, to be written before the call."""
     return DeliveryAttempt(
         delivery=row,
         patient_id=row.notification.patient_id,

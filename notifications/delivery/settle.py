@@ -31,6 +31,7 @@ from notifications.enums import (
     Reason,
 )
 from notifications.models import Delivery, DeliveryAttempt
+from notifications.switches import RESTORED
 from notifications.types import ChannelError, Envelope, NotSupported, Receipt
 
 logger = logging.getLogger(__name__)
@@ -213,7 +214,8 @@ def _without_look_ups(answer: Answer) -> None:
 def _may_repeat(row: Delivery, *, at: datetime) -> bool:
     """Whether a message was lost only once, and will still be of use when it goes again."""
     in_time = row.expires_at is None or row.expires_at > max(at, clock.now())
-    return in_time and row.tries.filter(result=AttemptResult.ANSWER_LOST).count() == 1
+    lost = row.tries.filter(result=AttemptResult.ANSWER_LOST).values_list("code", flat=True)
+    return in_time and len(lost) == 1 and RESTORED not in lost
 
 
 def _plan_again(row: Delivery) -> None:
@@ -226,4 +228,5 @@ def _give_up(row: Delivery) -> None:
     given_up = {"reason": Reason.ANSWER_UNSETTLED, "settle_at": None}
     if move(row, DeliveryStatus.UNKNOWN, **given_up):
         audit_status(row)
-        escalate(row)
+        if not row.tries.filter(code=RESTORED).exists():  # it is likely to have gone
+            escalate(row)

@@ -176,10 +176,9 @@ def refusal(code: int, text: bytes | str) -> ChannelError:
     Its words may name the address: they go nowhere.
     """
     detail = text.decode(errors="replace") if isinstance(text, bytes) else text
+    known = CODES.get(code) or _by_class(code)
     judged = [meaning for beginning, meaning in ENHANCED if detail.startswith(beginning)]
-    if judged:
-        return ChannelError.of(str(code), judged[0])
-    return ChannelError.of(str(code), CODES.get(code) or _by_class(code))
+    return ChannelError.of(str(code), known if known is SET_UP or not judged else judged[0])
 
 
 def _by_class(code: int) -> Meaning:

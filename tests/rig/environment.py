@@ -26,6 +26,7 @@ def testing(*, database_url: str, redis_url: str = "") -> dict[str, str]:
         **bare(),
         **fresh_keys(),
         "DEBUG": "true",
+        "NOTIFICATIONS_WATERMARK": "",
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
     }

@@ -12,8 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "TRUST.md"
-ROW = re.compile(r"^\| ([A-Z]+(?:-\d+)?) \| (.*?) \|\s*(.*?)\s*\|$", re.MULTILINE)
-REQUIREMENT = re.compile(r"[A-Z]+(-\d+)?")
+ROW = re.compile(r"^\| ([A-Z]+-\d+|W\d+|CANARY) \| (.*?) \|\s*(.*?)\s*\|$", re.MULTILINE)
+REQUIREMENT = re.compile(r"[A-Z]+-\d+|W\d+|CANARY")
 IN_A_NAME = re.compile(r"test_([ahlmprs])(\d\d)_")
 
 

@@ -1,0 +1,110 @@
+"""After a backup was put back: takes what it calls unsent for what it is, not known.
+
+What was due before the hold may have left since the backup was made. Each such delivery gets an
+attempt whose answer was lost, begun when the backup was made, with the words that would have gone;
+`settle` then asks the carrier. Nothing of it is repeated on the strength of a rule of thumb.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from notifications import clock
+from notifications.crypto import keys_loaded
+from notifications.delivery.claim import Verdict, attempt_of, settle_verdicts
+from notifications.delivery.statuses import Report, audit_settled, move
+from notifications.delivery.words import compose
+from notifications.enums import (
+    OPEN_STATUSES,
+    Action,
+    AttemptResult,
+    DeliveryStatus,
+    Reason,
+)
+from notifications.facts import facts_for, profiles_for
+from notifications.models import Delivery, DeliveryAttempt, ScheduledNotification
+from notifications.policy import allowed_level, decide
+from notifications.switches import RESTORED, Switches
+
+BATCH = 200
+
+
+def doubt(*, restored_from: datetime, held_at: datetime) -> Report:
+    """Take everything that may have left between two moments (aware) for not known."""
+    report = Report()
+    while _doubt_some(restored_from, held_at, report):
+        pass
+    _ask_about_open_answers(report)
+    return report
+
+
+@transaction.atomic
+def _doubt_some(restored_from: datetime, held_at: datetime, report: Report) -> int:
+    rows = list(_doubtful(held_at)[:BATCH])
+    patients = {row.notification.patient_id for row in rows}
+    with keys_loaded(patients):
+        _judge(rows, restored_from, report)
+    return len(rows)
+
+
+def _doubtful(held_at: datetime) -> QuerySet[Delivery]:
+    """Return what is due and was written, or planned for a moment, before the hold."""
+    planned = ScheduledNotification.objects.filter(
+        notification=OuterRef("notification"), due_at__lt=held_at
+    )
+    rows = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=clock.now())
+    rows = rows.filter(Q(notification__created_at__lt=held_at) | Q(Exists(planned)))
+    return rows.select_related("notification").select_for_update(of=("self",)).order_by("id")
+
+
+def _judge(rows: Sequence[Delivery], restored_from: datetime, report: Report) -> None:
+    """Skip what policy skips anyway; an hour at which nothing is sent now says nothing of then."""
+    profiles = profiles_for({row.notification.patient_id for row in rows})
+    known = facts_for(deliveries=rows, now=clock.now(), profiles=profiles, switched=Switches())
+    skipped, doubted = [], []
+    for row, facts in zip(rows, known, strict=True):
+        decision = decide(facts)
+        if decision.action == Action.SKIP:
+            skipped.append(Verdict(row=row, decision=decision))
+            continue
+        profile = profiles[row.notification.patient_id]
+        words = compose(row, level=allowed_level(facts), profile=profile)
+        row.level = words.envelope.level
+        doubted.append(_not_known(row, words.content, restored_from))
+    settle_verdicts(skipped, report)
+    DeliveryAttempt.objects.bulk_create(doubted)
+    audit_settled([attempt.delivery for attempt in doubted])
+    report.add(DeliveryStatus.UNKNOWN, len(doubted))
+
+
+def _not_known(row: Delivery, content: dict[str, str], restored_from: datetime) -> DeliveryAttempt:
+    move(
+        row,
+        DeliveryStatus.UNKNOWN,
+        reason=Reason.ANSWER_UNKNOWN,
+        reason_params={},
+        level=row.level,
+        contact=row.contact,
+        attempts=row.attempts + 1,
+        fence=row.fence + 1,
+        look_ups=0,
+    )
+    attempt = attempt_of(row, content)
+    attempt.started_at, attempt.finished_at = restored_from, clock.now()
+    attempt.result, attempt.code = AttemptResult.ANSWER_LOST, RESTORED
+    return attempt
+
+
+def _ask_about_open_answers(report: Report) -> None:
+    """What was not known in the backup may have been repeated since: it is not repeated again."""
+    asked = (DeliveryStatus.UNKNOWN, DeliveryStatus.SENDING)
+    tries = DeliveryAttempt.objects.filter(delivery__status__in=asked)
+    lost = (AttemptResult.STARTED, AttemptResult.ANSWER_LOST)
+    tries.filter(result__in=lost).exclude(code=RESTORED).update(
+        result=AttemptResult.ANSWER_LOST, code=RESTORED
+    )
+    Delivery.objects.filter(status=DeliveryStatus.SENDING).update(lease_until=clock.real_now())
+    count = Delivery.objects.filter(status=DeliveryStatus.UNKNOWN).update(settle_at=clock.now())
+    report.counts[DeliveryStatus.UNKNOWN] = count

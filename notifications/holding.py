@@ -1,0 +1,47 @@
+"""Lets go of what is held: at once after a pause, with questions first after a backup.
+
+A restored database calls "planned" what has been sent since the backup was made. So before anything
+leaves, what may have left is taken for not known and the carriers are asked; only what is unsent
+and still in time goes (H-20).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from notifications import delivery, switches
+from notifications.scheduler import TickReport, notification_scheduler_service
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """What a release found: since when all was held, and what may have left before."""
+
+    held_since: datetime
+    restored_from: datetime | None = None
+    doubted: dict[str, int] = field(default_factory=dict)
+
+
+def release(*, actor: str) -> Released | None:
+    """End the hold; None where nothing is held. Run again after a crash, it goes on.
+
+    What may have left before a backup was put back is asked about first; the clock then settles
+    each by what its carrier says.
+    """
+    everything = switches.read().everything
+    if everything is None or everything.off_at is None:
+        return None
+    doubted: dict[str, int] = {}
+    if everything.restored_from is not None:
+        # Plans that were due are messages first: what of them left, left as a message.
+        notification_scheduler_service.make_due(report=TickReport(), limit=10**9)
+        doubted = delivery.doubt(
+            restored_from=everything.restored_from, held_at=everything.off_at
+        ).counts
+    with transaction.atomic():
+        switches.lift(actor=actor)
+        delivery.wake_after_commit()
+    return Released(
+        held_since=everything.off_at, restored_from=everything.restored_from, doubted=doubted
+    )

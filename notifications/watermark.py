@@ -1,0 +1,81 @@
+"""Notices that the database is older than what this machine has seen: it comes from a backup.
+
+With each tick the time goes into a small file, outside the database. When the database's own last
+tick is older than the file's, everything is held: its rows may say "planned" of what has been sent
+since. `manage.py release` finds out and lets go (45 CFR 164.308(a)(7), H-20).
+"""
+
+import json
+import logging
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from notifications import clock, switches
+from notifications.models import Heartbeat
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "system:watermark"
+INSTALLED, TICK = "installed", "tick"  # heartbeats: one ever, one a minute
+SLACK = timedelta(minutes=2)  # the file may be a tick ahead of a database that was not restored
+
+
+def note() -> None:
+    """Write down that this database has ticked now. A full disk is no reason not to send."""
+    path = _path()
+    if path is None:
+        return
+    installed, _new = Heartbeat.objects.get_or_create(
+        name=INSTALLED, defaults={"beat_at": clock.real_now()}
+    )
+    said = {INSTALLED: installed.beat_at.isoformat(), TICK: clock.real_now().isoformat()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.write_text(json.dumps(said))
+        fresh.replace(path)
+    except OSError as fault:
+        logger.error("the watermark cannot be written: %s", type(fault).__name__)
+
+
+def hold_if_restored() -> bool:
+    """Hold everything when this database is an earlier one than this machine last saw."""
+    seen = _seen()
+    if not seen:
+        return False
+    beats = dict(
+        Heartbeat.objects.filter(name__in=(INSTALLED, TICK)).values_list("name", "beat_at")
+    )
+    is_the_same = beats.get(INSTALLED) == seen[INSTALLED]
+    if not is_the_same or TICK not in beats or beats[TICK] + SLACK >= seen[TICK]:
+        return False
+    held = switches.hold(actor=ACTOR, why="restored from a backup", restored_from=beats[TICK])
+    if held:
+        logger.error("the database comes from a backup: all is held until manage.py release")
+        _forget()
+    return held
+
+
+def _path() -> Path | None:
+    name = settings.NOTIFICATIONS_WATERMARK
+    return settings.BASE_DIR / name if name else None
+
+
+def _seen() -> dict[str, datetime]:
+    """Return what was noted last; nothing where there is no file, or none that can be read."""
+    path = _path()
+    try:
+        said = json.loads(path.read_text()) if path else {}
+        return {name: datetime.fromisoformat(said[name]) for name in (INSTALLED, TICK)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _forget() -> None:
+    """Begin anew: from here on the restored database is the one that counts."""
+    path = _path()
+    if path is not None:
+        path.unlink(missing_ok=True)
