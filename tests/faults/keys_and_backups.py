@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connections
+from django.utils import timezone
 from django_q.conf import Conf
 from django_q.tasks import async_task
 
@@ -58,13 +59,14 @@ def restored(bench: Bench, *, name: str, runs: int) -> None:
         waiting.tell()
         connections.close_all()
         _copy(bench, backup)
+    made_at = timezone.now()
     waiting.wait(seconds=bench.patience)
     time.sleep(2)  # their receipts
     with _everything_stopped(bench):
         _put_back(bench, backup)
         unsent = Crowd.of(bench, count)
         unsent.tell()
-        bench.site.manage("hold", "--restored")
+        bench.site.manage("hold", "--restored", made_at.isoformat())
     time.sleep(HELD_SECONDS)
     early = sum(bool(_copies(bench, unsent)[person.address]) for person in unsent.persons)
     begun = time.time()

@@ -167,6 +167,7 @@ def _environment(
         "PUBLIC_URL": f"http://{HOST}:{port}",
         "TRUSTED_ORIGINS": f"http://{HOST}:{port}",
         FOLDER_VARIABLE: str(folder),
+        "NOTIFICATIONS_WATERMARK": str(folder / "watermark"),
         "NOTIFICATIONS_AGREEMENTS": "email,sms",
         "NOTIFICATIONS_SMS_PROVIDER": "notifications.providers.twilio.Twilio",
         "NOTIFICATIONS_TWILIO_API": f"http://{HOST}:{ports['twilio']}",
