@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import re
 import subprocess
 import threading
@@ -18,9 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "var" / "log"
 HOST = "127.0.0.1"
 GRACE_SECONDS = 12.0
+REPLACE_SECONDS = 5.0  # for the friendly end of one that does nothing: it hardly needs any
 LONGEST_BACKOFF = 30.0
 STEADY_SECONDS = 60.0
 PROBE_SECONDS = 5.0
+LONGEST_REST = 600.0
 LOUD = re.compile(r"\b(warning|error|critical|exception)\b", re.IGNORECASE)
 
 # What stands in a traceback before its last line, chained ones included.
@@ -49,14 +53,20 @@ class Child:
     """One supervised command: its process, its log, its backoff."""
 
     def __init__(
-        self, *, name: str, command: list[str], environment: dict[str, str], warden: Warden
+        self,
+        *,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        warden: Warden,
+        logs: Path,
     ) -> None:
         self.name, self.command = name, command
         self.environment, self.warden = environment, warden
         self.process: subprocess.Popen | None = None
         self.started_at = self.next_start = 0.0
         self.backoff = 1.0
-        self.log_path = LOGS / f"{name}.log"
+        self.log_path = logs / f"{name}.log"
 
     def start(self) -> None:
         """Start the command in a process group of its own and follow its output."""
@@ -102,7 +112,7 @@ class Child:
         code, self.process = self.process.returncode, None
         say(
             f"The {self.name} stopped (exit code {code}); starting it again in "
-            f"{self.backoff:.0f} s. Its log is {self.log_path.relative_to(ROOT)}."
+            f"{self.backoff:.0f} s. Its log is {shown(self.log_path)}."
         )
         self.backoff = min(self.backoff * 2, LONGEST_BACKOFF)
 
@@ -130,48 +140,79 @@ class Child:
             return
         say(f"The {self.name} is being restarted: {why}.")
         self.ask_to_stop()
-        self.finish(deadline=time.monotonic() + GRACE_SECONDS)
+        self.finish(deadline=time.monotonic() + REPLACE_SECONDS)
         self.next_start = time.monotonic()
 
 
 class Health:
-    """Reads /readyz and tells which child has been wrong for too long."""
+    """Reads /readyz and tells which child has been wrong for too long.
 
-    def __init__(self, *, port: int, red_after: float) -> None:
+    A worker is wrong when the answer says that a new one may help, which has its waiting built in;
+    the web when there is no answer, or no sense in it. A child that was just started, or whose
+    database is back, gets its time, `settle` seconds; twice as much after each replacement that did
+    not help.
+    """
+
+    def __init__(self, *, port: int, patience: dict[str, float], settle: float) -> None:
         self.url = f"http://{HOST}:{port}/readyz"
-        self.red_after = red_after
+        self.patience, self.settle = patience, settle
         self.next_probe = time.monotonic() + PROBE_SECONDS
         self.since: dict[str, float] = {}
+        self.rest = dict.fromkeys(patience, settle)
+        self.database_away = float("-inf")  # when it last was (monotonic)
 
-    def overdue(self) -> str | None:
-        """The name of the child to replace now, or None. Probes at most every few seconds."""
+    def overdue(self, *, started: dict[str, float]) -> str | None:
+        """The name of the child to replace now, or None; `started` is when each was (monotonic).
+
+        Probes at most every few seconds.
+        """
         now = time.monotonic()
         if now < self.next_probe:
             return None
         wrong = self._wrong()
         self.next_probe = time.monotonic() + PROBE_SECONDS
-        self.since = {wrong: self.since.get(wrong, now)} if wrong else {}
-        if not wrong or now - self.since[wrong] < self.red_after:
+        if wrong is None:
+            self.since, self.rest = {}, dict.fromkeys(self.patience, self.settle)
             return None
-        self.since = {}
+        self.since = {wrong: self.since.get(wrong, now)}
+        is_borne = now - self.since[wrong] < self.patience[wrong]
+        if is_borne or now - max(started[wrong], self.database_away) < self.rest[wrong]:
+            return None
+        self.since, self.rest[wrong] = {}, min(self.rest[wrong] * 2, LONGEST_REST)
         return wrong
 
     def _wrong(self) -> str | None:
-        """Whom the answer blames: the worker for a red one, the web for none at all."""
+        """Whom the answer blames: the worker for a red one, the web for none or a broken one."""
         try:
             with urllib.request.urlopen(self.url, timeout=PROBE_SECONDS):
                 return None
         except urllib.error.HTTPError as error:
-            return "worker" if error.code >= 500 else None
-        except OSError:
+            return self._blamed(error) if error.code >= 500 else None
+        except (OSError, http.client.HTTPException):
             return "web"
 
+    def _blamed(self, error: urllib.error.HTTPError) -> str | None:
+        """Whom a red answer blames; nobody for a database that is away: no restart helps."""
+        try:
+            says_worker = json.load(error)["restart_worker"]
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            return "web"
+        if says_worker:
+            return "worker"
+        self.database_away = time.monotonic()
+        return None
 
-def prepare_logs(*, names: Iterable[str]) -> None:
-    """Create var/log and begin with empty logs."""
-    LOGS.mkdir(parents=True, exist_ok=True)
+
+def prepare_logs(*, names: Iterable[str], folder: Path) -> None:
+    """Create the folder of logs and begin with empty ones."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (LOGS / f"{name}.log").write_text("")
+        (folder / f"{name}.log").write_text("")
+
+
+def shown(path: Path) -> str:
+    """A path as a person in the project's folder would write it."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def say(text: str) -> None:

@@ -114,8 +114,8 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
-# Why each value: docs/operations.md. Our own table retries, so the queue never does.
-Q_CLUSTER = {
+NOTIFY_SOCKET = env.str("NOTIFY_SOCKET", "")  # set by systemd, for its watchdog
+Q_CLUSTER = {  # why each value: docs/operations.md; our own table retries, the queue never
     "name": "dentamind",
     "orm": "default",
     "poll": 0.2,
@@ -294,6 +294,7 @@ NOTIFICATIONS_LOOK_UP_SECONDS = "120"  # between two questions after a lost answ
 NOTIFICATIONS_REPEAT_SECONDS = "600"  # until what may go twice goes again
 NOTIFICATIONS_POLL_SECONDS = "0.25"
 NOTIFICATIONS_WATERMARK = "var/watermark"  # empty: backups are not noticed
+NOTIFICATIONS_WORKER_SILENCE = "45"  # seconds a task may wait for a worker
 NOTIFICATIONS_METRICS_TOKEN = ""  # empty: no /metrics
 globals().update(
     {name: value for name, value in os.environ.items() if name.startswith("NOTIFICATIONS_")}

@@ -1,8 +1,9 @@
 """Runs the site's processes side by side: `python -m dentamind.supervisor --port 8000`.
 
 Web server, worker, and the stand-in for carriers, which stands by where there are real ones. A
-child that dies is started again; a worker that is alive but does nothing is replaced, which
-`/readyz` tells. One Ctrl-C or SIGTERM ends all with all their processes; a second one at once.
+child that dies is started again, a worker also where it ends itself; one that is alive but does
+nothing is replaced, which `/readyz` tells, or the lack of an answer. One Ctrl-C or SIGTERM ends all
+with all their processes; a second one at once.
 """
 
 from __future__ import annotations
@@ -16,20 +17,26 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 from dotenv import dotenv_values
 
-from dentamind.children import GRACE_SECONDS, HOST, ROOT, Child, Health, prepare_logs, say
+from dentamind.children import GRACE_SECONDS, HOST, LOGS, ROOT, Child, Health, prepare_logs, say
 from dentamind.preflight import CannotStart, is_migrated, require_free_port, require_migrated
 from dentamind.warden import Warden, kill_group
 
 START_SECONDS = 60.0
+WAITS = {
+    "--red-after": (10.0, "/readyz may be red for so long before the worker is replaced"),
+    "--silent-after": (30.0, "/readyz may give no answer for so long before the web is replaced"),
+    "--settle": (45.0, "a child that was just started is left alone for so long"),
+}
 
 
 class Supervisor:
     """The children, kept running until somebody asks for the end."""
 
-    def __init__(self, *, port: int, red_after: float, stop_with_parent: bool) -> None:
+    def __init__(self, *, port: int, logs: Path, health: Health, stop_with_parent: bool) -> None:
         self.warden = Warden()
         self.children = [
             Child(
@@ -37,11 +44,11 @@ class Supervisor:
                 command=command,
                 environment=environment(name=name, port=port),
                 warden=self.warden,
+                logs=logs,
             )
             for name, command in commands(port=port).items()
         ]
-        self.health = Health(port=port, red_after=red_after)
-        self.port = port
+        self.health, self.port = health, port
         self.parent = os.getppid() if stop_with_parent else None
         self.signals = 0
 
@@ -76,10 +83,19 @@ class Supervisor:
             if child.process is None and time.monotonic() >= child.next_start:
                 child.start()
             child.has_died()
-        overdue = self.health.overdue()
+        overdue = self.health.overdue(
+            started={each.name: each.started_at for each in self.children}
+        )
         for child in self.children:
             if child.name == overdue:
-                child.replace(why=f"/readyz has been red for {self.health.red_after:.0f} s")
+                child.replace(why=self._why(overdue))
+
+    def _why(self, name: str) -> str:
+        """What was wrong with the child, and for how long that was borne."""
+        seconds = f"{self.health.patience[name]:.0f} s"
+        if name == "worker":
+            return f"/readyz has been red for {seconds}"
+        return f"/readyz has not answered for {seconds}"
 
     def _stop(self) -> None:
         """End the children and everything they started."""
@@ -99,7 +115,7 @@ def commands(*, port: int) -> dict[str, list[str]]:
     daphne = [sys.executable, "-m", "daphne", "-v", "0", "-b", HOST, "-p", str(port), *limits]
     return {
         "web": [*daphne, "dentamind.asgi:application"],
-        "worker": [sys.executable, "manage.py", "qcluster"],
+        "worker": [sys.executable, "manage.py", "worker"],
         "carrier": [sys.executable, "manage.py", "outbox_carrier", "--stand-by"],
     }
 
@@ -181,7 +197,9 @@ def main(*, arguments: list[str]) -> int:
     """Check what must hold, run until stopped, return the exit code."""
     parser = argparse.ArgumentParser(description="Run the web server and the worker.")
     parser.add_argument("--port", type=port_number, default=8000)
-    parser.add_argument("--red-after", type=float, default=90.0, metavar="SECONDS")
+    for name, (seconds, meaning) in WAITS.items():
+        parser.add_argument(name, type=float, default=seconds, metavar="SECONDS", help=meaning)
+    parser.add_argument("--logs", type=Path, default=LOGS, metavar="FOLDER")
     parser.add_argument("--stop-with-parent", action="store_true")
     parser.add_argument("--check", action="store_true", help="port and database, start nothing")
     options = parser.parse_args(arguments)
@@ -194,10 +212,15 @@ def main(*, arguments: list[str]) -> int:
     except CannotStart as error:
         say(str(error))
         return 1
-    prepare_logs(names=commands(port=options.port))
+    prepare_logs(names=commands(port=options.port), folder=options.logs)
     return Supervisor(
         port=options.port,
-        red_after=options.red_after,
+        logs=options.logs.absolute(),
+        health=Health(
+            port=options.port,
+            patience={"worker": options.red_after, "web": options.silent_after},
+            settle=options.settle,
+        ),
         stop_with_parent=options.stop_with_parent,
     ).run()
 

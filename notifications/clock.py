@@ -24,6 +24,11 @@ def real_now() -> datetime:
     return timezone.now()
 
 
+def is_pretended() -> bool:
+    """Return whether `at` makes `now()` answer another moment: a rehearsal, or a test."""
+    return _moment.get() is not None
+
+
 @contextmanager
 def at(moment: datetime | None) -> Iterator[None]:
     """Make `now()` answer `moment` (aware) inside the block; None leaves the clock as it is."""

@@ -1,8 +1,9 @@
 """Is it well? For monitors and the supervisor: no sign-in, nothing about any patient.
 
 `/healthz` answers while the process lives. `/readyz` is red (503) when restarting or migrating
-would help: no database, migrations missing, no tick, or work left lying. A stranger's task in the
-queue is no reason to restart: it is an alarm in the answer, in the metrics and in the log.
+would help: no database, migrations missing, no tick, a queue nobody works on, or work left lying.
+What a stranger did to the queue is, once it is harmless, no reason to restart, and neither is what
+waits for a person to switch it on again: both are alarms in the answer, the metrics and the log.
 """
 
 import hmac
@@ -21,25 +22,35 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from notifications import audit, clock, delivery, queue
+from notifications import audit, clock, delivery, heartbeats, queue, switches
 from notifications.enums import DeliveryStatus, PlanStatus
-from notifications.models import Delivery, Heartbeat, ScheduledNotification
+from notifications.models import Delivery, ScheduledNotification
 
 AWAY = "The database does not answer: look at DATABASE_URL and its server."
-OLDEST_TICK = timedelta(seconds=150)  # the clock runs each minute
+# The library looks every 30 s whether a minute is over, so ticks begin up to 91 s apart: more than
+# 110 s is too long, unless workers that are busy for 40 s each keep it waiting.
+LATE_TICK, OLDEST_TICK = 110.0, 150.0
+LOOKS = 50.0  # more than 30 s late with it means that it does not look
+OLDEST_SWEEP = 180.0  # it is over before the tick delivers
+MOST_UNFINISHED = 10  # tasks whose end nobody noted; one that kills its worker leaves one
 REFUSED_WITHIN = timedelta(days=1)
 OLDEST_DUE = timedelta(minutes=10)  # a broadcast takes minutes; a wedged worker takes for ever
 
 
 @dataclass
 class State:
-    """How old the last tick and the oldest due row are, in seconds, and what is wrong."""
+    """How old the signs of life and the oldest due row are, in seconds, and what is wrong."""
 
-    last_tick: float | None = None
+    heartbeats: dict[str, float | None] = field(default_factory=dict)
     oldest_due: float = 0.0
     refused: int = 0  # minutes of the last 24 h with refused calls of carriers
     problems: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
+    restart_worker: bool = False  # whether a new worker may mend the problems
+
+    @property
+    def last_tick(self) -> float | None:
+        return self.heartbeats.get(heartbeats.CLOCK)
 
 
 def state() -> State:
@@ -49,30 +60,51 @@ def state() -> State:
         found.problems.append(problem)
         return found
     try:
-        found.last_tick, found.oldest_due = _age(_last_tick()), _age(_oldest_due()) or 0.0
-        found.alarms = queue.alarms()
+        found.heartbeats, found.oldest_due = heartbeats.ages(), _age(_oldest_due()) or 0.0
+        found.alarms = queue.alarms() + switches.alarms()
+        found.problems += worker_problems(found.heartbeats) + _late(found)
         since = clock.real_now() - REFUSED_WITHIN
         found.refused = audit.refused_minutes(actor=audit.CARRIERS, since=since)
     except DatabaseError:
         found.problems.append(database_problem() or AWAY)
         return found
-    found.problems += _late(found)
+    found.restart_worker = bool(found.problems)
     return found
+
+
+def worker_problems(ages: dict[str, float | None]) -> list[str]:
+    """Return a sentence for each thing a new worker mends; `ages` as `heartbeats.ages` has them.
+
+    A worker gives a sign of life when it takes a task and every few seconds while it sends. So a
+    task that came after the last sign and still waits means that no worker takes any.
+    """
+    tick, worker = ages[heartbeats.CLOCK], ages[heartbeats.WORKER]
+    silence = float(settings.NOTIFICATIONS_WORKER_SILENCE)
+    problems = []
+    if tick is None:
+        problems.append("The clock has never ticked: start the worker, `manage.py worker`.")
+    elif tick > OLDEST_TICK or (tick > LATE_TICK and (worker is None or worker > silence)):
+        problems.append(f"The last tick was {tick:.0f} s ago: restart the worker.")
+    if (late := queue.tick_overdue()) > LOOKS:
+        problems.append(f"A tick has been due for {late:.0f} s: restart the worker.")
+    if (waits := queue.unanswered(since=heartbeats.last(heartbeats.WORKER))) > silence:
+        problems.append(f"A task has waited for {waits:.0f} s for a worker: restart the worker.")
+    if (count := queue.unfinished()) > MOST_UNFINISHED:
+        problems.append(f"Nobody notes the end of {count} tasks: restart the worker.")
+    return problems
 
 
 def _late(found: State) -> list[str]:
     problems = []
-    if found.last_tick is None:
-        problems.append("The clock has never ticked: start the worker, `manage.py qcluster`.")
-    elif found.last_tick > OLDEST_TICK.total_seconds():
-        problems.append(f"The last tick was {found.last_tick:.0f} s ago: restart the worker.")
+    swept = found.heartbeats[heartbeats.RECONCILER]
+    if found.last_tick is not None and (swept is None or swept > OLDEST_SWEEP):
+        since = "ever" if swept is None else f"for {swept:.0f} s"
+        problems.append(f"The tick has not swept {since}: the worker's log says what it meets.")
+    if count := queue.armed():
+        problems.append(f"{count} schedules that are not ours could run: restart the worker.")
     if found.oldest_due > OLDEST_DUE.total_seconds():
         problems.append(f"Something has been due for {found.oldest_due:.0f} s and was not sent.")
     return problems
-
-
-def _last_tick() -> datetime | None:
-    return Heartbeat.objects.filter(name="tick").values_list("beat_at", flat=True).first()
 
 
 def _oldest_due() -> datetime | None:
@@ -133,6 +165,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "status": "red" if found.problems else "ok",
         "problems": found.problems,
         "alarms": found.alarms,
+        "restart_worker": found.restart_worker,
+        "heartbeats": {_spoken(name): age for name, age in found.heartbeats.items()},
         "last_tick_seconds": found.last_tick,
         "oldest_due_seconds": found.oldest_due,
     }
@@ -154,15 +188,24 @@ def _gauges(found: State) -> CollectorRegistry:
     registry = CollectorRegistry()
     values = {
         "up": (not found.problems, "1 while /readyz is not red"),
-        "alarms": (len(found.alarms), "signs that somebody else uses the queue"),
+        "alarms": (len(found.alarms), "what a person has to look at, and no restart mends"),
         "oldest_due_seconds": (found.oldest_due, "since when the oldest due row waits"),
         "refused_calls": (found.refused, "minutes of the last 24 h with refused carrier calls"),
     }
     if found.last_tick is not None:
         values["last_tick_seconds"] = (found.last_tick, "age of the last tick")
+    for part, age in found.heartbeats.items():
+        if age is not None:
+            meaning = f"since the last sign of life of the {_spoken(part)}"
+            values[f"{_spoken(part)}_heartbeat_seconds"] = (age, meaning)
     for name, (value, meaning) in values.items():
         Gauge(f"dentamind_{name}", meaning, registry=registry).set(float(value))
     return registry
+
+
+def _spoken(name: str) -> str:
+    """Return what a heartbeat is called outside: the tick's row is the clock's."""
+    return "clock" if name == heartbeats.CLOCK else name
 
 
 urlpatterns = [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)]

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils.module_loading import import_string
 
-from notifications import delivery, incoming
+from notifications import delivery, heartbeats, incoming
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,9 @@ def reconcile() -> dict[str, int]:
     """Do a minute's work; return how many deliveries were looked into, by where they stand."""
     incoming.sweep()
     _upkeep()
-    return delivery.settle().counts
+    looked_into = delivery.settle().counts
+    heartbeats.beat(heartbeats.RECONCILER)
+    return looked_into
 
 
 def _upkeep() -> None:

@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import Error, connection, transaction
 from django.db.models import Max
 
-from notifications import audit, clock, delivery, inbox, realtime, watermark, windows
+from notifications import audit, clock, delivery, heartbeats, inbox, realtime, watermark, windows
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
-from notifications.models import Heartbeat, PatientNotification, ScheduledNotification
+from notifications.models import PatientNotification, ScheduledNotification
 from notifications.reconciler import reconcile
 from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
@@ -116,7 +116,6 @@ class NotificationSchedulerService:
         """
         report, begun = TickReport(), monotonic()
         with clock.at(now):
-            watermark.hold_if_restored()
             report.settled = reconcile()
             self.make_due(report=report, limit=limit)
             report.expired, report.woken = inbox.expire_due(), inbox.wake_due()
@@ -239,19 +238,21 @@ def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
 
 def tick() -> None:
     """Do what is due each minute. Runs as the one scheduled task; safe twice, or late."""
+    heartbeats.beat(heartbeats.CLOCK)
     notification_scheduler_service.run_due()
     finish_tick()
+    heartbeats.beat(heartbeats.WORKER)
 
 
 def finish_tick() -> None:
     """Seal the audit trail, keep house once an hour, and show that the clock runs."""
     audit.seal()
-    now = clock.real_now()
-    last = Heartbeat.objects.filter(name="tick").values_list("beat_at", flat=True).first()
-    if last is None or last.hour != now.hour:
+    kept = heartbeats.last(heartbeats.HOUSE)
+    if kept is None or f"{kept:%F %H}" != f"{clock.real_now():%F %H}":
         inbox.recount()
         inbox.forget_old_events()
-    Heartbeat.objects.update_or_create(name="tick", defaults={"beat_at": now})
+        heartbeats.beat(heartbeats.HOUSE)
+    heartbeats.beat(heartbeats.CLOCK)
     watermark.note()
 
 

@@ -80,6 +80,23 @@ def read() -> Switches:
     return Switches(everything=everything, channels=rows)
 
 
+def alarms() -> list[str]:
+    """Return a sentence for whoever runs the site for each switch that keeps messages waiting."""
+    switched, sentences = read(), []
+    if switched.is_held:
+        since, why = switched.held_since(), switched.everything.why
+        sentences.append(f"All is held since {since:%F %H:%M} UTC ({why}): `manage.py release`.")
+    for name, each in switched.channels.items():
+        if each.off_at is not None:
+            sentences.append(
+                f"The channel {name} is paused since {each.off_at:%F %H:%M} UTC, its carrier "
+                f"answers {each.why}: mend the set-up, then `manage.py resume {name}`."
+            )
+        elif each.trips:
+            sentences.append(f"The carrier of {name} does not answer: it is tried by itself.")
+    return sentences
+
+
 # -- everything ---------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """Notices that the database is older than what this machine has seen: it comes from a backup.
 
-With each tick the time goes into a small file, outside the database. When the database's own last
-tick is older than the file's, everything is held: its rows may say "planned" of what has been sent
+With each tick the time goes into the database and into a small file outside it. When the database's
+own is older than the file's, everything is held: its rows may say "planned" of what has been sent
 since. `manage.py release` finds out and lets go (45 CFR 164.308(a)(7), H-20).
 """
 
@@ -13,25 +13,26 @@ from pathlib import Path
 
 from django.conf import settings
 
-from notifications import clock, switches
+from notifications import clock, heartbeats, switches
 from notifications.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
 ACTOR = "system:watermark"
-INSTALLED, TICK = "installed", "tick"  # heartbeats: one ever, one a minute
+INSTALLED, MARK = "installed", "watermark"  # heartbeats: one ever, one a minute
 SLACK = timedelta(minutes=2)  # the file may be a tick ahead of a database that was not restored
 
 
 def note() -> None:
     """Write down that this database has ticked now. A full disk is no reason not to send."""
     path = _path()
-    if path is None:
+    if path is None or clock.is_pretended():
         return
     installed, _new = Heartbeat.objects.get_or_create(
         name=INSTALLED, defaults={"beat_at": clock.real_now()}
     )
-    said = {INSTALLED: installed.beat_at.isoformat(), TICK: clock.real_now().isoformat()}
+    heartbeats.beat(MARK)
+    said = {INSTALLED: installed.beat_at.isoformat(), MARK: clock.real_now().isoformat()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
@@ -47,12 +48,12 @@ def hold_if_restored() -> bool:
     if not seen:
         return False
     beats = dict(
-        Heartbeat.objects.filter(name__in=(INSTALLED, TICK)).values_list("name", "beat_at")
+        Heartbeat.objects.filter(name__in=(INSTALLED, MARK)).values_list("name", "beat_at")
     )
     is_the_same = beats.get(INSTALLED) == seen[INSTALLED]
-    if not is_the_same or TICK not in beats or beats[TICK] + SLACK >= seen[TICK]:
+    if not is_the_same or MARK not in beats or beats[MARK] + SLACK >= seen[MARK]:
         return False
-    held = switches.hold(actor=ACTOR, why="restored from a backup", restored_from=beats[TICK])
+    held = switches.hold(actor=ACTOR, why="restored from a backup", restored_from=beats[MARK])
     if held:
         logger.error("the database comes from a backup: all is held until manage.py release")
         _forget()
@@ -69,7 +70,7 @@ def _seen() -> dict[str, datetime]:
     path = _path()
     try:
         said = json.loads(path.read_text()) if path else {}
-        return {name: datetime.fromisoformat(said[name]) for name in (INSTALLED, TICK)}
+        return {name: datetime.fromisoformat(said[name]) for name in (INSTALLED, MARK)}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -24,7 +24,7 @@ ENGINE = [
     "segments types",
     "policy",
     "models",
-    "audit realtime rendering",
+    "audit heartbeats realtime rendering",
     "switches",
     "watermark",
     "providers",
@@ -41,6 +41,7 @@ ENGINE = [
     "holding queue",
     "api",  # above the others, because a socket's frames have the API's shapes
     "consumers webhooks admin checks health outbox_views sign_ins templatetags",
+    "watchman",
     "apps management",
 ]
 CLINIC = ["models", "access", "notification_types", "services", "importers"]
@@ -93,14 +94,20 @@ NETWORK = {
     "websockets",
 }
 CHANNEL_LAYER = ("channel_layer", "get_channel_layer", "group_send", "group_add")
-# The supervisor asks /readyz on this machine and looks for a free port.
-LOCAL_NETWORK = {"dentamind/children.py", "dentamind/supervisor.py", "dentamind/preflight.py"}
+# The supervisor asks /readyz on this machine and looks for a free port; systemd has a socket here.
+LOCAL_NETWORK = {
+    "dentamind/children.py",
+    "dentamind/supervisor.py",
+    "dentamind/preflight.py",
+    "notifications/watchman.py",
+}
 BANNED_MODULES = {"tasks", "signals", "utils", "helpers"}
 SIGNALS_OF_LIBRARIES = {"django.contrib.auth.signals", "axes.signals", "anymail.signals"}
 SIGNALS_WITH_A_REASON = {
     "notifications/queue.py": {
         "django.db.models.signals.post_migrate",
         "django_q.signals.pre_enqueue",
+        "django_q.signals.pre_execute",
     },
 }
 # Rows get their time from the model, keys and leases from the wall; all else asks clock.now().

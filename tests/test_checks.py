@@ -227,6 +227,12 @@ def test_numbers_are_numbers(settings, name, value):
     assert name in said
 
 
+@pytest.mark.parametrize(("value", "is_wrong"), [("4", 1), ("61", 1), ("soon", 1), ("5", 0)])
+def test_the_patience_with_silent_workers_has_bounds(settings, value, is_wrong):
+    settings.NOTIFICATIONS_WORKER_SILENCE = value
+    assert len(complaints()) == is_wrong
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

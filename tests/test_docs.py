@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = (ROOT / "dentamind/settings.py").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 README = (ROOT / "README.md").read_text()
-MADE_BY_THE_TOOLS = {"PORT", "DENTAMIND_ENV_FILE"}  # of the make targets, not of an installation
+# Of the make targets and of systemd, not of an installation.
+MADE_BY_THE_TOOLS = {"PORT", "DENTAMIND_ENV_FILE", "NOTIFY_SOCKET"}
 NO_ROW = {"DEMO_PASSWORD"}  # told of where the demo is
 
 

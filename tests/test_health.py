@@ -7,9 +7,9 @@ from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
-from django_q.models import Schedule
+from django_q.models import OrmQ, Schedule
 
-from notifications import health, scheduler
+from notifications import health, heartbeats, queue, scheduler, switches
 from notifications.crypto import new_id
 from notifications.enums import DeliveryStatus, PatientNotificationPriority, PlanStatus
 from notifications.models import Delivery, Heartbeat, PatientNotification, ScheduledNotification
@@ -24,7 +24,13 @@ def fresh():
 
 @pytest.fixture
 def ticking():
-    Heartbeat.objects.create(name="tick", beat_at=timezone.now())
+    for name in (heartbeats.CLOCK, heartbeats.WORKER, heartbeats.RECONCILER):
+        Heartbeat.objects.create(name=name, beat_at=timezone.now())
+    Schedule.objects.update(next_run=timezone.now())
+
+
+def beat_ago(name, seconds):
+    Heartbeat.objects.filter(name=name).update(beat_at=ago(seconds=seconds))
 
 
 def ago(**amount):
@@ -39,32 +45,115 @@ def test_healthz_answers_while_the_process_lives(client, django_assert_num_queri
 
 @pytest.mark.req("R-16")
 def test_readyz_is_green_after_a_tick_and_tells_the_ages(client):
+    Schedule.objects.update(next_run=timezone.now())
     scheduler.tick()
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer["Cache-Control"].startswith("max-age=0")
     told = answer.json()
     assert told.pop("last_tick_seconds") < 5
+    beats = told.pop("heartbeats")
+    assert list(beats) == ["clock", "worker", "reconciler"]
+    assert all(age < 5 for age in beats.values())
+    assert told.pop("restart_worker") is False
     assert told == {"status": "ok", "problems": [], "alarms": [], "oldest_due_seconds": 0.0}
 
 
 @pytest.mark.req("R-16")
 def test_a_clock_that_never_ran_is_red(client):
+    Schedule.objects.update(next_run=timezone.now())
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["problems"] == [
-        "The clock has never ticked: start the worker, `manage.py qcluster`."
+        "The clock has never ticked: start the worker, `manage.py worker`."
     ]
 
 
 @pytest.mark.req("R-16")
 def test_a_clock_that_stopped_is_red_within_three_minutes(client, ticking):
-    Heartbeat.objects.update(beat_at=ago(seconds=140))
+    Heartbeat.objects.update(beat_at=ago(seconds=100))
     assert client.get("/readyz").status_code == 200
-    Heartbeat.objects.update(beat_at=ago(seconds=160))
+    Heartbeat.objects.update(beat_at=ago(seconds=115))
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert "The last tick was 160 s ago" in answer.json()["problems"][0]
+    assert answer.json()["problems"] == ["The last tick was 115 s ago: restart the worker."]
+    assert answer.json()["restart_worker"] is True
+
+
+@pytest.mark.req("R-16")
+def test_a_clock_that_waits_for_busy_workers_is_red_a_little_later(client, ticking):
+    beat_ago(heartbeats.CLOCK, 140)
+    assert client.get("/readyz").status_code == 200
+    beat_ago(heartbeats.CLOCK, 155)
+    assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.req("R-16")
+def test_a_tick_that_nobody_queues_is_red_though_workers_stir(client, ticking):
+    Schedule.objects.update(next_run=ago(seconds=40))
+    assert client.get("/readyz").status_code == 200
+    Schedule.objects.update(next_run=ago(seconds=55))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["A tick has been due for 55 s: restart the worker."]
+
+
+@pytest.mark.req("R-16")
+def test_a_task_that_no_worker_takes_is_red(client, ticking):
+    beat_ago(heartbeats.WORKER, 50)
+    queued(came=timedelta(seconds=40))
+    assert client.get("/readyz").status_code == 200
+    queued(came=timedelta(seconds=48))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == [
+        "A task has waited for 48 s for a worker: restart the worker."
+    ]
+
+
+@pytest.mark.req("R-16")
+def test_a_task_fetched_for_workers_that_take_none_is_red(client, ticking):
+    beat_ago(heartbeats.WORKER, 50)
+    queued(fetched=timedelta(seconds=40))
+    assert client.get("/readyz").status_code == 200
+    queued(fetched=timedelta(seconds=48))
+    assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.req("R-16")
+def test_a_task_that_was_taken_and_never_ended_is_no_reason_to_restart(client, ticking):
+    """As after a task that killed its worker: it had begun, which was a sign of life."""
+    queued(fetched=timedelta(seconds=90))
+    beat_ago(heartbeats.WORKER, 89)
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.req("R-16")
+def test_tasks_whose_end_nobody_notes_are_red_when_they_pile_up(client, ticking):
+    for _ in range(10):
+        queued(fetched=timedelta(seconds=110))
+    assert client.get("/readyz").status_code == 200
+    queued(fetched=timedelta(seconds=110))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == ["Nobody notes the end of 11 tasks: restart the worker."]
+
+
+@pytest.mark.req("R-16")
+def test_a_tick_that_never_gets_to_its_sweep_is_red(client, ticking):
+    beat_ago(heartbeats.RECONCILER, 170)
+    assert client.get("/readyz").status_code == 200
+    beat_ago(heartbeats.RECONCILER, 190)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "The tick has not swept for 190 s" in answer.json()["problems"][0]
+
+
+def queued(*, came=None, fetched=None):
+    """A task in the queue: put in so long ago, or fetched so long ago and not ended."""
+    locked = timedelta(seconds=180)
+    lock = timezone.now() - came if came else timezone.now() - fetched + locked
+    OrmQ.objects.create(key="dentamind", payload="", lock=lock)
 
 
 def waiting_delivery(patient, **fields):
@@ -123,15 +212,27 @@ def test_a_database_that_is_away_is_red_in_a_sentence(client, monkeypatch):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "database does not answer" in answer.json()["problems"][0]
+    assert answer.json()["restart_worker"] is False
     assert "10.0.0.7" not in answer.content.decode()
 
 
 @pytest.mark.req("S-14")
 def test_a_planted_schedule_is_an_alarm_but_no_reason_to_restart(client, ticking):
     Schedule.objects.create(func="os.system")
+    queue.disarm()
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert "1 schedule rows are not ours" in answer.json()["alarms"][0]
+
+
+@pytest.mark.req("S-14")
+def test_a_planted_schedule_that_could_run_is_red_as_long_as_nobody_disarms_it(client, ticking):
+    Schedule.objects.create(func="os.system", args="not a literal(")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == [
+        "1 schedules that are not ours could run: restart the worker."
+    ]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
@@ -159,6 +260,8 @@ def test_metrics_need_their_token(client, ticking, settings):
     text = measured(client, "t" * 32).content.decode()
     assert "dentamind_up 1.0" in text
     assert "dentamind_last_tick_seconds" in text
+    for part in ("clock", "worker", "reconciler"):
+        assert f"dentamind_{part}_heartbeat_seconds" in text
 
 
 def test_metrics_tell_of_trouble(client, settings):
@@ -167,3 +270,24 @@ def test_metrics_tell_of_trouble(client, settings):
     text = measured(client, "t" * 32).content.decode()
     assert "dentamind_up 0.0" in text
     assert "dentamind_alarms 1.0" in text
+
+
+# -- what waits for a person --------------------------------------------------------------------
+
+
+def test_what_a_person_switched_off_is_an_alarm_and_no_reason_to_restart(client, ticking):
+    switches.hold(actor="system:test", why="moving house")
+    switches.pause(channel="sms", code="20003", actor="system:test")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["restart_worker"]) == (200, False)
+    held, paused = answer.json()["alarms"]
+    assert held.startswith("All is held since ") and held.endswith("`manage.py release`.")
+    assert "its carrier answers 20003" in paused
+    assert paused.endswith("then `manage.py resume sms`.")
+
+
+def test_what_waits_for_a_channel_that_is_shut_is_not_work_left_lying(client, ticking, ana):
+    waiting_delivery(ana, due_at=ago(minutes=30))
+    assert client.get("/readyz").status_code == 503
+    switches.pause(channel="email", code="535", actor="system:test")
+    assert client.get("/readyz").status_code == 200

@@ -225,14 +225,15 @@ def send_at_without_running(at, patient):
 
 
 @pytest.fixture
-def mark(settings, tmp_path):
+def mark(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(clock, "is_pretended", lambda: False)  # the file keeps real time
     settings.NOTIFICATIONS_WATERMARK = str(tmp_path / "var" / "watermark")
     return tmp_path / "var" / "watermark"
 
 
 def set_back(hours: float) -> None:
     """Make the database what it was some hours ago, as a backup does."""
-    Heartbeat.objects.filter(name="tick").update(beat_at=timezone.now() - hours * HOUR)
+    Heartbeat.objects.filter(name="watermark").update(beat_at=timezone.now() - hours * HOUR)
 
 
 @pytest.mark.req("H-20")
@@ -256,7 +257,9 @@ def test_an_outage_of_a_day_is_no_backup(mark):
     set_back(24)
     said = json.loads(mark.read_text())
     mark.write_text(
-        json.dumps(said | {"tick": Heartbeat.objects.get(name="tick").beat_at.isoformat()})
+        json.dumps(
+            said | {"watermark": Heartbeat.objects.get(name="watermark").beat_at.isoformat()}
+        )
     )
     tick()
     assert not switches.read().is_held

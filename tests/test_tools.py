@@ -19,32 +19,37 @@ from tests.rig.processes import HOST, ROOT, answers, free_port
 
 pytestmark = pytest.mark.servers
 
-# Stands in for the real children: a web that answers /readyz as a file says, a worker with a child.
+# Stands in for the real children: a web that answers /readyz as files say, a worker with a child.
 SCENE = """
     import sys
     from pathlib import Path
     from dentamind import children, supervisor
 
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
-    children.LOGS, children.ROOT = folder / "log", folder
+    children.ROOT = folder
     children.PROBE_SECONDS = 0.2
     supervisor.require_migrated = lambda: None
     supervisor.commands = lambda *, port: {
         "web": [sys.executable, str(folder / "web.py"), str(folder), str(port)],
         "worker": [sys.executable, str(folder / "worker.py"), str(folder)],
     }
-    sys.exit(supervisor.main(arguments=["--port", str(port), "--red-after", "0.6"]))
+    waits = ["--red-after", "0.6", "--silent-after", "0.6", "--settle", "1.5"]
+    logs = ["--logs", str(folder / "log")]
+    sys.exit(supervisor.main(arguments=["--port", str(port), *waits, *logs]))
 """
 WEB = """
-    import sys
+    import sys, time
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from pathlib import Path
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            while self.path == "/readyz" and (Path(sys.argv[1]) / "mute").exists():
+                time.sleep(0.05)
             red = self.path == "/readyz" and (Path(sys.argv[1]) / "red").exists()
             self.send_response(503 if red else 200)
             self.end_headers()
+            self.wfile.write((Path(sys.argv[1]) / "red").read_bytes() if red else b"{}")
 
         def log_message(self, *arguments):
             pass
@@ -60,6 +65,7 @@ WORKER = """
         started.write(f"{os.getpid()} {child.pid}\\n")
     time.sleep(300)
 """
+RED = '{"restart_worker": true}'
 
 
 class Scene:
@@ -226,11 +232,40 @@ def test_supervisor_starts_a_dead_worker_again_and_says_so(scene):
 
 def test_supervisor_replaces_a_worker_that_does_nothing(scene):
     worker, child = scene.workers()[0]
-    (scene.folder / "red").touch()
+    (scene.folder / "red").write_text(RED)
     eventually(lambda: len(scene.workers()) == 2)
     (scene.folder / "red").unlink()
     eventually(lambda: not is_running(pid=worker) and not is_running(pid=child))
     assert "The worker is being restarted: /readyz has been red" in scene.said()
+
+
+def test_a_database_that_is_away_is_no_reason_to_replace_anybody(scene):
+    (scene.folder / "red").write_text('{"restart_worker": false}')
+    time.sleep(3)
+    (scene.folder / "red").write_text(RED)  # it is back, and the clock has to catch up
+    time.sleep(1)
+    (scene.folder / "red").unlink()
+    assert len(scene.workers()) == 1
+    assert "being restarted" not in scene.said()
+
+
+def test_a_worker_whose_restart_does_not_help_is_left_more_and_more_time(scene):
+    (scene.folder / "red").write_text(RED)
+    eventually(lambda: len(scene.workers()) == 2)
+    second = time.monotonic()
+    eventually(lambda: len(scene.workers()) == 3)
+    third = time.monotonic()
+    assert third - second > 2.5  # twice the 1.5 s it was given to settle at first
+    eventually(lambda: len(scene.workers()) == 4)
+    assert time.monotonic() - third > 5.0
+
+
+def test_supervisor_replaces_a_web_that_gives_no_answer_and_no_worker_for_it(scene):
+    (scene.folder / "mute").touch()
+    eventually(lambda: "The web is being restarted: /readyz has not answered" in scene.said())
+    (scene.folder / "mute").unlink()
+    eventually(lambda: answers(url=f"http://{HOST}:{scene.port}/readyz"))
+    assert len(scene.workers()) == 1
 
 
 def test_killed_supervisor_leaves_no_orphans(scene):

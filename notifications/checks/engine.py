@@ -39,7 +39,11 @@ def check_queue(**_: Any) -> list[Error]:
     queue = settings.Q_CLUSTER
     rules = {
         "orm": (bool(queue.get("orm")), '"default"', "other brokers take before they work"),
-        "workers": (queue.get("workers", 0) >= 2, "2 or more", "one that dies stops the queue"),
+        "workers": (
+            queue.get("workers", 0) >= 2,
+            "2 or more",
+            "one at work keeps the rest waiting",
+        ),
         "max_attempts": (queue.get("max_attempts") == 1, "1", "our own table retries"),
         "ack_failures": (queue.get("ack_failures") is True, "True", "failures come back for ever"),
         "catch_up": (queue.get("catch_up") is False, "False", "an outage repeats every tick"),
@@ -133,13 +137,23 @@ def check_numbers(**_: Any) -> list[Error]:
     return [
         error(15, f"{name} must be a number above 0.", hint=f"{name}=8, for example.")
         for name in POSITIVE
-        if not _is_positive(getattr(settings, name))
+        if not _is_within(getattr(settings, name), above=0.0)
     ]
 
 
-def _is_positive(value: Any) -> bool:
+@register("notifications")
+def check_silence(**_: Any) -> list[Error]:
+    """Report a patience with silent workers that a busy one, or a patient, cannot live with."""
+    if _is_within(settings.NOTIFICATIONS_WORKER_SILENCE, above=4.9, up_to=60.0):
+        return []
+    message = "NOTIFICATIONS_WORKER_SILENCE must be a number from 5 to 60."
+    hint = "A busy worker stirs every 5 s; with more than 60 delivery stops for minutes."
+    return [error(15, message, hint=hint)]
+
+
+def _is_within(value: Any, *, above: float, up_to: float = float("inf")) -> bool:
     try:
-        return float(value) > 0
+        return above < float(value) <= up_to
     except (TypeError, ValueError):
         return False
 

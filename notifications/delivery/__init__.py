@@ -13,7 +13,7 @@ from django.db import transaction
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from notifications import clock, watermark, windows
+from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers
@@ -60,6 +60,7 @@ def _wake() -> None:
 def work() -> None:
     """Deliver what is due now: what a wake-up runs. Safe to run twice, or never."""
     run_due(seconds=WORK_SECONDS)
+    heartbeats.beat(heartbeats.WORKER)
     windows.passing(windows.Window.BEFORE_ACKNOWLEDGE)
 
 
@@ -88,6 +89,7 @@ def _round(couriers: Couriers, report: Report, *, look: int) -> int:
     as in a broadcast to people without a number; 0 when there is nothing left to do. Whose
     addresses somebody is changing comes next, a moment later.
     """
+    heartbeats.beat(heartbeats.WORKER, every=heartbeats.SECONDS)
     room, before, report.passed_by = couriers.room(), report.total, 0
     parcels = claim(limit=room, look=look, report=report) if room else []
     settled = report.total - before

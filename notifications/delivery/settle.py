@@ -189,7 +189,8 @@ def _settle_unknown(answer: Answer) -> None:
     elif row.look_ups + 1 >= NOTHING_TWICE:
         _was_never_there(answer)
     else:
-        Delivery.objects.filter(pk=row.pk).update(look_ups=row.look_ups + 1)
+        unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
+        unchanged.update(look_ups=row.look_ups + 1)
 
 
 def _was_never_there(answer: Answer) -> None:

@@ -1,13 +1,11 @@
 """`manage.py hold`: let nothing leave until `manage.py release`; patients' inboxes go on."""
 
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 
 from notifications import switches
+from notifications.management.moments import EXAMPLE, moment_of
 
 ACTOR = "system:hold"
 
@@ -23,26 +21,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--restored",
             metavar="ISO",
-            help="when the backup was made, with its zone, such as 2026-11-24T03:00-05:00",
+            help=f"when the backup was made, with its zone, such as {EXAMPLE}",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        moment = _moment(options["restored"])
+        moment = moment_of(options["restored"], option="--restored")
         if not switches.hold(actor=ACTOR, why=options["why"], restored_from=moment):
             since = switches.read().held_since()
             raise CommandError(f"Everything is held already, since {since:%Y-%m-%d %H:%M} UTC.")
         self.stdout.write("Nothing leaves until `manage.py release`. Inboxes go on as usual.")
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or is_naive(moment):
-        raise CommandError(
-            f"--restored {text!r} is not a moment with its zone; write 2026-11-24T03:00-05:00"
-        )
-    return moment

@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 
 from notifications import scheduler
 from notifications.enums import PatientNotificationChannel
+from notifications.management.moments import moment_of
 
 PAUSE = 1.0  # seconds between looks
-YEARS = range(2000, 2200)  # of a rehearsal; nearer the ends of the calendar, arithmetic breaks
 
 
 class Command(BaseCommand):
@@ -34,18 +32,9 @@ class Command(BaseCommand):
             raise CommandError("--watch follows the real clock: leave --now out")
         self._watch(as_json=options["json"])
 
-    def _moment(self, text: str | None):
-        if text is None:
-            return None
-        try:
-            moment = parse_datetime(text)
-        except ValueError:
-            moment = None
-        if moment is None or is_naive(moment) or moment.year not in YEARS:
-            raise CommandError(
-                f"--now {text!r} is not a moment with its zone; write 2026-11-24T09:30-05:00"
-            )
-        real = _real_carriers()
+    def _moment(self, text: str | None) -> datetime | None:
+        moment = moment_of(text, option="--now")
+        real = _real_carriers() if moment else []
         if real:
             raise CommandError(
                 f"--now is for rehearsals: {', '.join(real)} would really go out. "
