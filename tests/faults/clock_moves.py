@@ -28,7 +28,7 @@ AUTUMN = ("2027-11-07T05:30Z", "2027-11-07T06:30Z", "2027-11-07T12:59Z"), "2027-
 def clock_moved(bench: Bench, *, name: str, runs: int) -> None:
     """Jump five days on, then into the nights of March and November, and look each time."""
     count = max(3, runs // 10)
-    bench.site.keeper.drop("worker")
+    bench.site.keeper.drop("worker", at_once=True)
     bench.ticker.is_paused = True
     counts = _jump(bench, count)
     for waits, goes in (SPRING, AUTUMN):

@@ -26,7 +26,7 @@ HELD_SECONDS = 5.0
 def key_rotated(bench: Bench, *, name: str, runs: int) -> None:
     """Rotate SECRET_KEY while messages wait and the queue holds tasks under the old one."""
     count = min(100, max(10, runs))
-    bench.site.keeper.drop("worker")
+    bench.site.keeper.drop("worker", at_once=True)
     bench.ticker.is_paused = True
     crowd = Crowd.of(bench, count)
     crowd.tell()
@@ -94,7 +94,7 @@ def _everything_stopped(bench: Bench) -> Iterator[None]:
     """No worker and no web for the length of a block; the database runs."""
     bench.ticker.is_paused = True
     for name in list(bench.site.keeper.wanted):
-        bench.site.keeper.drop(name)
+        bench.site.keeper.drop(name, at_once=True)
     try:
         yield
     finally:

@@ -126,12 +126,14 @@ class Keeper:
             self.wanted[name] = (command, environment)
             self._start(name)
 
-    def drop(self, name: str) -> None:
-        """End a process the friendly way, and for good."""
+    def drop(self, name: str, *, at_once: bool = False) -> None:
+        """End a process for good: the friendly way, or at once as a power cut would."""
         with self._lock:
             if self.wanted.pop(name, None) is None:
                 return
             process = self.processes.pop(name)
+            if at_once:
+                kill_group(group=process.pid)
             end(process=process)
             self.warden.release(group=process.pid)
 
