@@ -4,10 +4,11 @@
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
+RUNS ?= 200
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint format pictures clean
+.PHONY: help demo test test-quick faults lint format pictures clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -27,6 +28,10 @@ test: ## everything, on SQLite and on PostgreSQL with Redis (ARGS="-k word")
 test-quick: ## the part on SQLite (ARGS="-k word")
 	@$(PYTHON) dentamind/bootstrap.py --dev
 	@$(RUN) -m tests.rig.run --quick $(ARGS)
+
+faults: ## kill processes at every window and prove nothing is lost or sent twice (RUNS=200)
+	@$(PYTHON) dentamind/bootstrap.py --dev
+	@$(RUN) -m tests.faults --runs $(RUNS) $(ARGS)
 
 lint: ## style, formatting, migrations, settings for production
 	@$(PYTHON) dentamind/bootstrap.py --dev

@@ -49,9 +49,11 @@ def test_one_command_opens_a_clinic_with_a_past(settings, capsys, rf, outbox):
         assert f"{email}@example.com" in said
         assert may_sign_in(rf, f"{email}@example.com", made_up)
     desk = person("desk@example.com")
-    for right in ("portal.change_appointment", "notifications.change_inboundtext"):
+    queues = ("notifications.change_inboundtext", "notifications.change_delivery")
+    for right in ("portal.change_appointment", *queues):
         assert desk.has_perm(right), right
-    for right in ("portal.change_user", "portal.change_location", "notifications.view_auditevent"):
+    others = ("notifications.view_auditevent", "notifications.change_switch")
+    for right in ("portal.change_user", "portal.change_location", *others):
         assert not desk.has_perm(right), right
 
     before = (User.objects.count(), Appointment.objects.count(), len(outbox()))

@@ -77,6 +77,7 @@ def test_a_wrong_password_costs_one_call_and_one_alarm_and_other_channels_go_on(
     assert len(carrier.texts()) == 1 + len(people)
 
 
+@pytest.mark.req("M-13")
 @pytest.mark.req("R-07")
 def test_an_unregistered_sender_pauses_texts_and_what_was_refused_is_not_said_again(
     ana, ben, carrier, alarms

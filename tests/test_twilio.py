@@ -1,6 +1,7 @@
 """Texts through Twilio: as its own description wants them, and whatever it answers."""
 
 import logging
+import re
 import ssl
 import time
 from base64 import b64encode
@@ -9,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.checks import run_checks
 
 from notifications.channels.sms import Sms
@@ -281,6 +283,16 @@ def test_each_answer_has_its_class(twilio_here, status, code, kind, contact, tri
 
 def test_no_code_of_the_table_is_left_untried():
     assert set(CODES) == {str(code) for _status, code, *_rest in ANSWERS if code} - {"99999"}
+
+
+def test_the_page_about_twilio_lists_each_code_once_and_what_pauses_texts():
+    page = (Path(django_settings.BASE_DIR) / "docs/carriers/twilio.md").read_text()
+    table = page.split("## 7.")[1]
+    rows = dict(re.findall(r"^\| ([a-z ,-]+) \| ([^|]+) \|", table, re.M))
+    listed = [code for row in rows.values() for code in re.findall(r"\b\d{5}\b", row)]
+    assert sorted(listed) == sorted(CODES)
+    pausing = {code for code, meaning in CODES.items() if meaning.kind == SET_UP}
+    assert set(re.findall(r"\d{5}", rows["our set-up"])) == pausing
 
 
 def test_twilio_says_how_long_to_wait_and_we_do_within_reason(twilio_here):

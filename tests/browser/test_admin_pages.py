@@ -106,3 +106,29 @@ def test_a_yes_and_a_no_are_recorded_without_a_script(visitor, desk, ana, chief)
         expect(page.get_by_text(said)).to_be_visible()
     page.goto(f"{window.site.url}/admin/portal/user/{ana.id}/timeline/")
     expect(page.get_by_text("No longer agrees to messages about care")).to_be_visible()
+
+
+PAUSE = "from notifications import switches as s; s.{}(channel='sms', actor='system:test'{})"
+
+
+@pytest.mark.req("P-08")
+@pytest.mark.req("P-09")
+@pytest.mark.req("P-28")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_pause_is_said_on_a_narrow_screen_and_ended_without_a_script(visitor, site, chief, theme):
+    site.manage("shell", "-c", PAUSE.format("pause", ", code='20003'"))
+    try:
+        window = visitor(java_script_enabled=False, width=320, color_scheme=theme)
+        page = window.sign_in(chief, "/admin/")
+        expect(page.get_by_role("region", name="Messages that do not leave")).to_contain_text(
+            "Text: nothing is sent."
+        )
+        assert fits(page)
+        page.get_by_role("link", name="Resume: Text").click()
+        expect(page.get_by_text("Resume once that is mended.")).to_be_visible()
+        assert fits(page)
+        page.get_by_role("button", name="Resume: Text").click()
+        expect(page.get_by_text("It is resumed: what waited goes now.")).to_be_visible()
+        expect(page.get_by_text("Text: nothing is sent.")).to_have_count(0)
+    finally:
+        site.manage("shell", "-c", PAUSE.format("resume", ""))

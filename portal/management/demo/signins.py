@@ -20,7 +20,7 @@ DESK_MAY = {
     "portal.user": ("view",),
     "notifications.consent": ("view",),
     "notifications.contactpoint": ("view", "add", "change"),
-    "notifications.delivery": ("view",),
+    "notifications.delivery": ("view", "change"),
     "notifications.inboundtext": ("view", "change"),
     "notifications.patientnotification": ("view",),
     "notifications.patientnotificationpreference": ("view",),
@@ -53,7 +53,7 @@ def hire() -> None:
 
 
 def _rights_of_the_desk() -> list[Permission]:
-    """Return what the front desk may do: the book, addresses and consent, texts; no bodies."""
+    """Return what the front desk may do: the book, addresses, consent, the queues; no bodies."""
     return [
         Permission.objects.get(content_type__app_label=app, codename=f"{action}_{model}")
         for (app, model), actions in ((name.split("."), may) for name, may in DESK_MAY.items())
