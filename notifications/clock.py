@@ -29,11 +29,6 @@ def is_pretended() -> bool:
     return _moment.get() is not None
 
 
-def is_real() -> bool:
-    """Return whether time passes: inside `at` it stands still, and nothing is worth waiting for."""
-    return _moment.get() is None
-
-
 @contextmanager
 def at(moment: datetime | None) -> Iterator[None]:
     """Make `now()` answer `moment` (aware) inside the block; None leaves the clock as it is."""

@@ -7,7 +7,8 @@ import pytest
 from notifications import clock
 from notifications.crypto import new_id
 from notifications.enums import AttemptResult, DeliveryStatus, Level, Reason
-from notifications.types import ChannelError, Envelope, NotSupported
+from notifications.providers import twilio_look_ups
+from notifications.types import AnswerLost, ChannelError, Envelope, NotSupported
 from tests.clinic import wall
 from tests.engine import delivery_of, phone_of, run, send, status_of
 from tests.standins import StandIns, soon, stand_ins
@@ -152,6 +153,15 @@ def test_a_text_is_found_behind_more_than_a_page_of_others(carriers):
     assert asked("+12125550144", "Never sent", since=since) == []
     assert asked("+12125550145", "The first", since=since) == []
     assert len(set(others)) == 120
+
+
+def test_a_list_too_long_to_read_is_no_proof_that_a_text_never_came(carriers, monkeypatch):
+    monkeypatch.setattr(twilio_look_ups, "MOST", 5)
+    before = clock.real_now()
+    for number in range(5):
+        hand_over("+12125550147", f"Another, {number}")
+    with pytest.raises(AnswerLost, match="too_many"):
+        asked("+12125550147", "Long ago", since=before)
 
 
 def test_the_same_words_to_one_number_are_all_found_newest_first(carriers):

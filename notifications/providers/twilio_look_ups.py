@@ -5,17 +5,16 @@ number, its words and its time. Messages that are not sent yet have no DateSent,
 asked by number alone: it comes newest first.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from notifications.providers.twilio_calls import receipt
-from notifications.types import ChannelError, Receipt
+from notifications.types import AnswerLost, ChannelError, Receipt
 
 CLOCKS_DIFFER = timedelta(minutes=1)  # Twilio's and ours
-PAGE, MOST = 50, 200  # messages of one number
+PAGE, MOST = 50, 1000  # messages of one number
 INBOUND = "inbound"
 
 
@@ -37,12 +36,18 @@ def _the_one(client: Client, sid: str) -> list[MessageInstance]:
         raise
 
 
-def _alike(client: Client, number: str, text: str, since: datetime) -> Iterator[MessageInstance]:
-    for message in client.messages.stream(to=number, page_size=PAGE, limit=MOST):
+def _alike(client: Client, number: str, text: str, since: datetime) -> list[MessageInstance]:
+    """Return what may be the text. Raises AnswerLost where it may lie beyond what is read."""
+    alike: list[MessageInstance] = []
+    asked = client.messages.stream(to=number, page_size=PAGE, limit=MOST)
+    for count, message in enumerate(asked, start=1):
         if message.date_created < since - CLOCKS_DIFFER:
-            return
+            break
         if message.body == text and message.direction != INBOUND:
-            yield message
+            alike.append(message)
+        if count == MOST and not alike:
+            raise AnswerLost(code="too_many")
+    return alike
 
 
 def _receipt(message: MessageInstance) -> Receipt:
