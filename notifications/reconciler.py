@@ -8,7 +8,7 @@ and leases that are over, every delivery run finds by itself.
 import logging
 
 from django.conf import settings
-from django.db import Error
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.module_loading import import_string
 
 from notifications import delivery, heartbeats, incoming
@@ -19,19 +19,23 @@ logger = logging.getLogger(__name__)
 def reconcile() -> dict[str, int]:
     """Do a minute's work; return how many deliveries were looked into, by where they stand."""
     incoming.sweep()
-    _upkeep()
     looked_into = delivery.settle().counts
+    _upkeep()
     heartbeats.beat(heartbeats.RECONCILER)
     return looked_into
 
 
 def _upkeep() -> None:
-    """Let the portal plan what is missing. Its trouble must not keep messages waiting."""
+    """Let the portal plan what is missing. Its trouble must not keep messages waiting.
+
+    Only a database that is away is everybody's trouble.
+    """
     if not settings.NOTIFICATIONS_UPKEEP:
         return
     try:
-        import_string(settings.NOTIFICATIONS_UPKEEP)()
-    except Error:
+        with transaction.atomic():
+            import_string(settings.NOTIFICATIONS_UPKEEP)()
+    except (OperationalError, InterfaceError):
         raise
     except Exception as fault:
         logger.error("the portal's upkeep failed: %s", type(fault).__name__)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
-from django.db import Error, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
 from notifications import audit, clock, delivery, heartbeats, inbox, realtime, watermark, windows
@@ -225,11 +225,12 @@ def _settle(
 def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
     """Make the message of a plan. One that cannot be written must not keep the others waiting."""
     try:
-        row.notification = patient_notification_service.create_notification(
-            patient_id=row.patient_id, payload=payload, key=row.key, subject=row.subject
-        )
+        with transaction.atomic():
+            row.notification = patient_notification_service.create_notification(
+                patient_id=row.patient_id, payload=payload, key=row.key, subject=row.subject
+            )
         row.status = PlanStatus.SENT
-    except Error:
+    except (OperationalError, InterfaceError):  # the database is away, or wants it again
         raise
     except Exception as fault:
         logger.error("plan %s cannot be written: %s", row.pk, type(fault).__name__)

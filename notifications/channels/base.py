@@ -83,13 +83,19 @@ class Channel(ABC):
         """Return whether its carrier tells, unasked, what became of each message."""
         return False
 
+    def account(self) -> str:
+        """Return whose books `look_up` reads: what another account took, this one knows not."""
+        return ""
+
     def look_up(
         self, *, envelope: Envelope, content: Mapping[str, str], since: datetime, provider_id: str
     ) -> list[Receipt]:
         """Ask the carrier what it has of a message handed over at `since` (aware) or later.
 
         With the carrier's own id, that message; without, whatever may be it, so more than one
-        where the same words went to the same address. An empty list: the carrier has nothing.
+        where the same words went to the same address. One without a status is there and cannot be
+        told: its words are not kept, are others (code OTHER_WORDS), or its status is new to us.
+        An empty list: the carrier has nothing.
         Raises NotSupported where it cannot be asked, ChannelError when it gives no answer.
         """
         raise NotSupported

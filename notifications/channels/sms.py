@@ -41,6 +41,10 @@ class Sms(Channel):
     def send(self, *, envelope: Envelope, content: Mapping[str, str]) -> SendResult:
         return self._carrier().send(envelope=envelope, content=content)
 
+    def account(self) -> str:
+        name = settings.NOTIFICATIONS_SMS_PROVIDER
+        return providers.account_of(name) if name else ""
+
     def reports(self) -> bool:
         return True
 

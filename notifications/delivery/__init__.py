@@ -6,6 +6,7 @@ the fence (`record`). What a crash leaves is found by the next run (`recover`), 
 say all there is to know.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic, sleep
 from uuid import UUID
@@ -19,7 +20,7 @@ from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
 from notifications.delivery.desk import for_a_person, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
-from notifications.delivery.handover import Couriers
+from notifications.delivery.handover import Couriers, Outcome
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
 from notifications.delivery.settle import settle
@@ -95,9 +96,23 @@ def run_due(*, seconds: float = WORK_SECONDS) -> Report:
             while look and monotonic() < until:
                 look = _round(couriers, report, look=look)
         finally:
-            for outcome in couriers.back(seconds=None):
-                record(outcome, report=report)
+            _record_all(couriers.back(seconds=None), report)
     return report
+
+
+def _record_all(outcomes: Sequence[Outcome], report: Report) -> None:
+    """Record each answer; one that cannot be written, as in a deadlock, loses none of the others.
+
+    Raises the first fault at the end.
+    """
+    faults: list[Exception] = []
+    for outcome in outcomes:
+        try:
+            record(outcome, report=report)
+        except Exception as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
 
 
 def _round(couriers: Couriers, report: Report, *, look: int) -> int:
@@ -112,8 +127,7 @@ def _round(couriers: Couriers, report: Report, *, look: int) -> int:
     parcels = claim(limit=room, look=look, report=report) if room else []
     settled = report.total - before
     couriers.take(parcels)
-    for outcome in couriers.back():
-        record(outcome, report=report)
+    _record_all(couriers.back(), report)
     if report.passed_by and not parcels:
         sleep(MOMENT)
     if (settled or report.passed_by) and not parcels:

@@ -251,6 +251,7 @@ def attempt_of(row: Delivery, content: dict[str, str]) -> DeliveryAttempt:
         fence=row.fence,
         started_at=clock.now(),
         level=row.level,
+        account=PatientNotificationChannel.known(row.channel)().account(),
         snapshot=content,
         content_hash=rendering.content_hash(content),
     )

@@ -9,6 +9,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
+from contextvars import copy_context
 from dataclasses import dataclass
 from time import monotonic
 from typing import Self
@@ -17,6 +18,7 @@ from django.db import connections
 
 from notifications import clock, windows
 from notifications.delivery.claim import Parcel
+from notifications.models import Delivery
 from notifications.types import AnswerLost, ChannelError, SendResult
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ class Outcome:
     latency_ms: int
     result: SendResult | None = None
     error: ChannelError | None = None
-    never_left: bool = False  # its lease was over before the call: another may be at it
+    never_left: bool = False  # it was too late for the call: its lease, or its time, was over
 
 
 class Couriers:
@@ -67,7 +69,8 @@ class Couriers:
 
     def _set_out(self, parcel: Parcel) -> "Future[Outcome]":
         if self._pool is not None:
-            return self._pool.submit(_hand_over_in_thread, parcel)
+            pretended = copy_context()  # the time, in a rehearsal
+            return self._pool.submit(pretended.run, _hand_over_in_thread, parcel)
         done: Future[Outcome] = Future()
         done.set_result(_hand_over(parcel))
         return done
@@ -79,6 +82,12 @@ class Couriers:
         return [future.result() for future in done]
 
 
+def _is_too_late(row: Delivery) -> bool:
+    """Whether another may be at it by now, or the time to act is over (R-10)."""
+    is_expired = row.expires_at is not None and row.expires_at <= clock.now()
+    return is_expired or clock.real_now() >= row.lease_until
+
+
 def _hand_over_in_thread(parcel: Parcel) -> Outcome:
     try:
         return _hand_over(parcel)
@@ -87,7 +96,7 @@ def _hand_over_in_thread(parcel: Parcel) -> Outcome:
 
 
 def _hand_over(parcel: Parcel) -> Outcome:
-    if clock.real_now() >= parcel.delivery.lease_until:
+    if _is_too_late(parcel.delivery):
         return Outcome(parcel=parcel, latency_ms=0, never_left=True)
     result, error, started = None, None, monotonic()
     windows.passing(windows.Window.BEFORE_REQUEST)

@@ -13,6 +13,10 @@ from notifications.models import Delivery, DeliveryAttempt
 from notifications.types import AnswerLost
 
 
+# Of an attempt whose end nobody has told yet.
+OPEN = (AttemptResult.STARTED, AttemptResult.ANSWER_LOST, AttemptResult.NEVER_ARRIVED)
+
+
 @transaction.atomic
 def record(outcome: Outcome, *, report: Report) -> bool:
     """Write what came of an attempt. Returns False for one whose lease another run took over."""
@@ -21,10 +25,14 @@ def record(outcome: Outcome, *, report: Report) -> bool:
     effect = changes.pop("effect")
     held = effects.hold(contact_id=row.contact_id, effect=effect)
     if not _move(outcome, changes):
-        return _finish_after_receipt(outcome, report)
+        if _finish_after_receipt(outcome, report):
+            _tell_switches(outcome)
+            return True
+        return False
     _finish(outcome)
     if held is not None:
-        effects.apply(held, effect=effect, code=error.code, channel=row.channel)
+        begun = outcome.parcel.attempt.started_at
+        effects.apply(held, effect=effect, code=error.code, channel=row.channel, left_at=begun)
     audit_status(row)
     escalate(row)
     _tell_switches(outcome)
@@ -35,15 +43,21 @@ def record(outcome: Outcome, *, report: Report) -> bool:
 def _move(outcome: Outcome, changes: dict) -> bool:
     """Move a delivery that is still this attempt's, also one whose lease was given up meanwhile.
 
-    An answer that comes late is an answer all the same: it settles what was not known.
+    An answer that comes late is an answer all the same: it settles what was not known, and what
+    was planned again for want of it. The fence tells whether another try has begun.
     """
     row = outcome.parcel.delivery
     if move(row, lease_until=None, **changes):
         return True
     if isinstance(outcome.error, AnswerLost):
         return False
-    row.status = DeliveryStatus.UNKNOWN
-    return move(row, lease_until=None, **changes)
+    if not DeliveryAttempt.objects.filter(pk=outcome.parcel.attempt.pk, result__in=OPEN).exists():
+        return False  # a receipt has said how it ended
+    for status in (DeliveryStatus.UNKNOWN, *OPEN_STATUSES):
+        row.status = status
+        if move(row, lease_until=None, **changes):
+            return True
+    return False
 
 
 def _after(outcome: Outcome) -> dict:
@@ -115,7 +129,7 @@ def _finish_after_receipt(outcome: Outcome, report: Report) -> bool:
     if not ended.update(latency_ms=outcome.latency_ms, finished_at=clock.now(), **known):
         return False
     if known:  # unless it is planned again by now: the next try gets an id of its own
-        nameless = Delivery.objects.filter(pk=row.pk, provider_id="")
+        nameless = Delivery.objects.filter(pk=row.pk, fence=row.fence, provider_id="")
         nameless.exclude(status__in=OPEN_STATUSES).update(**known)
     row.refresh_from_db(fields=["status"])
     report.add(row.status)

@@ -32,7 +32,7 @@ from notifications.enums import (
 )
 from notifications.models import Delivery, DeliveryAttempt
 from notifications.switches import RESTORED
-from notifications.types import ChannelError, Envelope, NotSupported, Receipt
+from notifications.types import OTHER_WORDS, ChannelError, Envelope, NotSupported, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Question:
 
     def asked(self) -> "Answer":
         """Return what the carrier says; no database."""
-        if self.attempt is None or self.channel is None or self.row.contact is None:
+        if not self._can_be_asked():
             return Answer(question=self, can_tell=False)
         try:
             return Answer(question=self, found=self._looked_up())
@@ -61,6 +61,12 @@ class Question:
         except Exception as fault:  # one that cannot be asked must not keep the others waiting
             logger.error("no look-up of delivery %s: %s", self.row.pk, type(fault).__name__)
         return Answer(question=self)
+
+    def _can_be_asked(self) -> bool:
+        """Whether there is somebody to ask, and the same who was called then."""
+        if self.attempt is None or self.channel is None or self.row.contact is None:
+            return False
+        return self.attempt.account == self.channel.account()
 
     def _looked_up(self) -> list[Receipt]:
         envelope = Envelope(
@@ -163,10 +169,10 @@ def _asked_in_thread(question: Question) -> Answer:
 
 @transaction.atomic
 def _settle(answer: Answer, report: Report) -> None:
+    answer = _judged(answer)
     row = answer.question.row
-    found = [] if answer.found is None else _not_known_yet(row, answer.found)
-    if found:
-        its_own = found[min(_lost_later(answer.question), len(found) - 1)]
+    if answer.found:
+        its_own = answer.found[min(_lost_later(answer.question), len(answer.found) - 1)]
         apply_receipt(replace(its_own, delivery_id=row.pk), channel=row.channel)
         row.refresh_from_db()
     if row.status == DeliveryStatus.ACCEPTED:
@@ -176,12 +182,29 @@ def _settle(answer: Answer, report: Report) -> None:
     report.add(row.status)
 
 
-def _not_known_yet(row: Delivery, found: Sequence[Receipt]) -> list[Receipt]:
-    """Leave out messages that are known to be another delivery's: the same words went twice."""
-    ids = [each.provider_id for each in found]
-    known = DeliveryAttempt.objects.filter(provider_id__in=ids).exclude(delivery=row)
-    others = set(known.values_list("provider_id", flat=True))
-    return [each for each in found if each.provider_id not in others]
+def _judged(answer: Answer) -> Answer:
+    """Keep of what was found what may be ours, and see whether that tells anything.
+
+    Messages whose try is known are left out: the same words went twice, or this is a later try.
+    One that cannot be told is neither ours nor nothing; other words are nothing, unless a backup
+    was put back, for then ours may have been others too.
+    """
+    if not answer.found:
+        return answer
+    row, attempt = answer.question.row, answer.question.attempt
+    ids = [each.provider_id for each in answer.found if each.provider_id != row.provider_id]
+    known = DeliveryAttempt.objects.filter(provider_id__in=ids).values_list(
+        "provider_id", flat=True
+    )
+    fresh = [each for each in answer.found if each.provider_id not in set(known)]
+    told = [each for each in fresh if each.status is not None]
+    is_sure_of_words = attempt.code != RESTORED
+    unclear = [
+        each
+        for each in fresh
+        if each.status is None and not (is_sure_of_words and each.code == OTHER_WORDS)
+    ]
+    return replace(answer, found=told, can_tell=bool(told) or not unclear)
 
 
 def _lost_later(question: Question) -> int:
@@ -193,18 +216,18 @@ def _lost_later(question: Question) -> int:
     row, attempt = question.row, question.attempt
     if row.status != DeliveryStatus.UNKNOWN:
         return 0
-    alike = Delivery.objects.filter(
-        status=DeliveryStatus.UNKNOWN,
-        settle_at__isnull=False,
-        channel=row.channel,
-        contact__value_index=row.contact.value_index,
-        tries__result=AttemptResult.ANSWER_LOST,
-        tries__provider_id="",
-        tries__content_hash=attempt.content_hash,
+    later = DeliveryAttempt.objects.filter(
+        delivery__status=DeliveryStatus.UNKNOWN,
+        delivery__settle_at__isnull=False,
+        delivery__channel=row.channel,
+        delivery__contact__value_index=row.contact.value_index,
+        result=AttemptResult.ANSWER_LOST,
+        provider_id="",
+        content_hash=attempt.content_hash,
+    ).filter(
+        Q(started_at__gt=attempt.started_at) | Q(started_at=attempt.started_at, pk__gt=attempt.pk)
     )
-    began = {"tries__started_at": attempt.started_at}
-    later = Q(tries__started_at__gt=attempt.started_at) | Q(**began, tries__id__gt=attempt.pk)
-    return alike.filter(later).exclude(pk=row.pk).distinct().count()
+    return later.exclude(delivery=row).values("delivery").distinct().count()
 
 
 def _wait_for_receipt(row: Delivery) -> None:
@@ -235,9 +258,9 @@ def _settle_unknown(answer: Answer) -> None:
 
 def _was_never_there(answer: Answer) -> None:
     """The carrier has nothing, twice: the call never arrived, so this is not sending again."""
-    attempt = answer.question.attempt
-    DeliveryAttempt.objects.filter(pk=attempt.pk).update(result=AttemptResult.NEVER_ARRIVED)
-    _plan_again(answer.question.row)
+    if _plan_again(answer.question.row):
+        tried = DeliveryAttempt.objects.filter(pk=answer.question.attempt.pk)
+        tried.update(result=AttemptResult.NEVER_ARRIVED)
 
 
 def _without_look_ups(answer: Answer) -> None:
@@ -259,9 +282,12 @@ def _may_repeat(row: Delivery, *, at: datetime) -> bool:
     return in_time and len(lost) == 1 and RESTORED not in lost
 
 
-def _plan_again(row: Delivery) -> None:
-    if move(row, DeliveryStatus.PLANNED, reason=Reason.NONE, due_at=clock.now(), provider_id=""):
+def _plan_again(row: Delivery) -> bool:
+    again = {"reason": Reason.NONE, "due_at": clock.now(), "provider_id": ""}
+    is_planned = move(row, DeliveryStatus.PLANNED, **again)
+    if is_planned:
         audit_status(row)
+    return is_planned
 
 
 def _give_up(row: Delivery) -> None:

@@ -147,6 +147,7 @@ class DeliveryAttempt(models.Model):
     provider_id = models.CharField(max_length=200, blank=True)
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     level = models.PositiveSmallIntegerField(choices=Level.choices)
+    account = models.CharField(max_length=64, blank=True, db_default="")  # whose books have it
     snapshot = SealedField(null=True, blank=True)
     content_hash = models.CharField(max_length=64)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Protocol
 from uuid import UUID
 
@@ -53,6 +54,16 @@ def missing(name: str) -> list[str]:
         for line in getattr(load(name), "needs", ())
         if not any(getattr(settings, setting) for setting in line)
     ]
+
+
+def account_of(name: str) -> str:
+    """Return whose books a look-up by a named provider reads, as a short fingerprint.
+
+    Another account, or one that keeps other things, knows nothing of what this one took. A
+    provider lists the settings that make the difference in `account`.
+    """
+    kept = [str(getattr(settings, setting)) for setting in getattr(load(name), "account", ())]
+    return sha256("\n".join([name, *kept]).encode()).hexdigest()[:16]
 
 
 def is_outbox(name: str) -> bool:

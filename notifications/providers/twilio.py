@@ -92,6 +92,11 @@ class Twilio:
         ("NOTIFICATIONS_TWILIO_AUTH_TOKEN",),
         ("NOTIFICATIONS_TWILIO_FROM", "NOTIFICATIONS_TWILIO_MESSAGING_SERVICE"),
     )
+    account: ClassVar[tuple[str, ...]] = (
+        "NOTIFICATIONS_TWILIO_API",
+        "NOTIFICATIONS_TWILIO_ACCOUNT_SID",
+        "NOTIFICATIONS_TWILIO_REDACTION",
+    )
     http: ClassVar[type[TwilioHttp]] = TwilioHttp
 
     def __init__(self, *, channel: str) -> None:

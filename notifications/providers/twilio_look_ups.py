@@ -2,29 +2,32 @@
 
 A Message does not say where its status callbacks go, so one whose answer was lost is known by its
 number, its words and its time. Messages that are not sent yet have no DateSent, so the list is
-asked by number alone: it comes newest first.
+asked by number alone: it comes newest first. What went to the number and is not recognised is
+returned as well, without a status: it is no proof of anything, and neither is it nothing.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from notifications.providers.twilio_calls import receipt
-from notifications.types import AnswerLost, ChannelError, Receipt
+from notifications.types import OTHER_WORDS, AnswerLost, ChannelError, Receipt
 
-CLOCKS_DIFFER = timedelta(minutes=1)  # Twilio's and ours
+CLOCKS_DIFFER = timedelta(minutes=10)  # Twilio's and ours; others' messages are known by their ids
 PAGE, MOST = 50, 1000  # messages of one number
 INBOUND = "inbound"
 
 
 def found(client: Client, *, number: str, text: str, since: datetime, sid: str) -> list[Receipt]:
-    """Return the message of an id, or those with these words since a moment (aware), newest first.
+    """Return the message of an id, or what went to a number since a moment (aware), newest first.
 
     Raises ChannelError where Twilio gives no answer.
     """
-    messages = _the_one(client, sid) if sid else _alike(client, number, text, since)
-    return [_receipt(message) for message in messages]
+    if sid:
+        return [_receipt(message) for message in _the_one(client, sid)]
+    return [_recognised(message, text) for message in _sent_to(client, number, since)]
 
 
 def _the_one(client: Client, sid: str) -> list[MessageInstance]:
@@ -36,18 +39,26 @@ def _the_one(client: Client, sid: str) -> list[MessageInstance]:
         raise
 
 
-def _alike(client: Client, number: str, text: str, since: datetime) -> list[MessageInstance]:
-    """Return what may be the text. Raises AnswerLost where it may lie beyond what is read."""
-    alike: list[MessageInstance] = []
+def _sent_to(client: Client, number: str, since: datetime) -> list[MessageInstance]:
+    """Return what went to a number. Raises AnswerLost where more went than is read."""
+    sent: list[MessageInstance] = []
     asked = client.messages.stream(to=number, page_size=PAGE, limit=MOST)
     for count, message in enumerate(asked, start=1):
         if message.date_created < since - CLOCKS_DIFFER:
             break
-        if message.body == text and message.direction != INBOUND:
-            alike.append(message)
-        if count == MOST and not alike:
+        if count == MOST:
             raise AnswerLost(code="too_many")
-    return alike
+        if message.direction != INBOUND:
+            sent.append(message)
+    return sent
+
+
+def _recognised(message: MessageInstance, text: str) -> Receipt:
+    """Return what a message is to us. A trial account writes words of its own before ours."""
+    said = _receipt(message)
+    if message.body and message.body.endswith(text):
+        return said
+    return replace(said, status=None, code=OTHER_WORDS if message.body else "", meaning=None)
 
 
 def _receipt(message: MessageInstance) -> Receipt:

@@ -9,6 +9,7 @@ from notifications.types.payload import (
     public,
 )
 from notifications.types.seam import (
+    OTHER_WORDS,
     AnswerLost,
     ChannelError,
     Envelope,
@@ -26,6 +27,7 @@ __all__ = [
     "ChannelError",
     "Envelope",
     "Meaning",
+    "OTHER_WORDS",
     "NotSupported",
     "NotificationPayload",
     "PatientProfile",

@@ -103,6 +103,9 @@ class Receipt:
     raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+OTHER_WORDS = "other_words"  # the code of what a look-up found and did not recognise
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """A text a patient sent us. `is_answered`: the carrier has answered it already (STOP, HELP)."""
