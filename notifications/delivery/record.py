@@ -12,7 +12,6 @@ from notifications.enums import OPEN_STATUSES, AttemptResult, ContactEffect, Del
 from notifications.models import Delivery, DeliveryAttempt
 from notifications.types import AnswerLost
 
-
 # Of an attempt whose end nobody has told yet.
 OPEN = (AttemptResult.STARTED, AttemptResult.ANSWER_LOST, AttemptResult.NEVER_ARRIVED)
 
