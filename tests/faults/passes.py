@@ -13,6 +13,7 @@ from tests.faults.crowd import write_row
 from tests.faults.pipeline import Pipeline
 from tests.faults.results import WATCHED
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.windows import SCENARIOS as ALL_SCENARIOS
 from tests.faults.windows import SPECS, Spec
 
 
@@ -64,7 +65,7 @@ def scenarios_of(bench: Bench, *, runs: int, done: Mapping[str, int], only: set[
     bench.run_workers({})
     bench.site.control(carrier="twilio", callbacks=True)
     for name, scenario in SCENARIOS.items():
-        if name not in done and (not only or name in only):
+        if name not in done and (not only or only & {name, ALL_SCENARIOS}):
             _run_scenario(bench, scenario, name=name, runs=runs)
 
 

@@ -9,6 +9,7 @@ from notifications.windows import Window
 
 TRIGGER, DIRECT, PLAN = "trigger", "direct", "plan"
 REDACTED = {"NOTIFICATIONS_TWILIO_REDACTION": "true"}
+SCENARIOS = "scenarios"  # all that is no window, where rows are asked for by name
 
 
 @dataclass(frozen=True, kw_only=True)
