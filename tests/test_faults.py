@@ -30,6 +30,25 @@ def seen(*copies, status="accepted", channel="sms", **known):
     return Seen(**{"channel": channel, "messages": 1, "status": status, "copies": copies, **known})
 
 
+def row(**found):
+    return {"window": "W5", "database": "postgresql", "pace": "as shipped", "channel": "sms"} | {
+        "runs": 3,
+        **dict.fromkeys(COUNTS, 0),
+        "answer_known": True,
+        "recovery_max_s": 1.0,
+        **found,
+    }
+
+
+def test_the_short_table_says_the_worst_there_was():
+    table = [row(), row(duplicated=1, recovery_max_s=99.0), row(window="Queue full", runs=9)]
+    del table[2]["answer_known"]
+    told = page.in_short(table)
+    assert "| Kills | 6 on PostgreSQL, 0 on SQLite |" in told
+    assert "| Texts, pushes or inbox messages that came twice | 1 |" in told
+    assert "within 99 s" in told
+
+
 # -- a doctored book is found out ---------------------------------------------------------------
 
 

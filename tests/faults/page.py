@@ -41,17 +41,18 @@ def windows_table() -> str:
 
 def in_short(table: Sequence[Row]) -> str:
     """Return the table in a few lines, with what the peers publish or their source says."""
-    kills = {each: _sum(table, "runs", database=each) for each in ("postgresql", "sqlite")}
+    at_windows = [row for row in table if "answer_known" in row]
+    kills = {each: _sum(at_windows, "runs", database=each) for each in ("postgresql", "sqlite")}
     mails = [row for row in table if row.get("channel") == "email" and row["extra_emails"]]
     lines = [
         (
-            "What was hit",
+            "Kills",
             f"{kills['postgresql']:,} on PostgreSQL, {kills['sqlite']:,} on SQLite",
             "",
         ),
         ("Messages lost", _sum(table, "lost"), "healthchecks loses an alert killed in mid-send"),
         (
-            "Texts sent twice",
+            "Texts, pushes or inbox messages that came twice",
             _sum(table, "duplicated"),
             "GOV.UK Notify can send a text twice when a worker dies",
         ),
