@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -250,6 +251,15 @@ def test_nothing_about_a_patient_is_told(client, ticking, ana, settings):
 
 def measured(client, token):
     return client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_look_reads_of_the_trail_what_was_refused_and_no_more(client, ticking):
+    """The trail has a row for each look at a patient; only what was refused has a small index."""
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/readyz")
+    of_the_trail = [each["sql"] for each in asked if '"audit_events"' in each["sql"]]
+    assert len(of_the_trail) == 2
+    assert all("""."action" = 'denied'""" in sql for sql in of_the_trail)
 
 
 def test_metrics_need_their_token(client, ticking, settings):
