@@ -96,11 +96,14 @@ def read() -> Switches:
 
 
 def alarms() -> list[str]:
-    """Return a sentence for whoever runs the site for each switch that keeps messages waiting."""
+    """Return a sentence for whoever runs the site for each switch that keeps messages waiting.
+
+    Anybody may read them on `/readyz`: a carrier's code is told, what a person typed is not.
+    """
     switched, sentences = read(), []
     if switched.is_held:
-        since, why = switched.held_since(), switched.everything.why
-        sentences.append(f"All is held since {since:%F %H:%M} UTC ({why}): `manage.py release`.")
+        since = switched.held_since()
+        sentences.append(f"All is held since {since:%F %H:%M} UTC: `manage.py release`.")
     for name, each in switched.channels.items():
         if each.off_at is not None:
             sentences.append(

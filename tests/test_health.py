@@ -319,6 +319,15 @@ def test_what_a_person_switched_off_is_an_alarm_and_no_reason_to_restart(client,
     assert paused.endswith("then `manage.py resume sms`.")
 
 
+def test_why_a_person_holds_everything_is_for_staff_and_not_for_whoever_asks(client, settings):
+    settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
+    switches.hold(actor="system:test", why="Ana Diaz complained, 555-0142")
+    told = client.get("/readyz").content + measured(client, "t" * 32).content
+    assert b"All is held since" in told
+    assert b"Ana" not in told
+    assert b"0142" not in told
+
+
 def test_what_waits_for_a_channel_that_is_shut_is_not_work_left_lying(client, ticking, ana):
     waiting_delivery(ana, due_at=ago(minutes=30))
     assert client.get("/readyz").json()["oldest_due_seconds"] > 1700
