@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         AddIndexBesideWriters(
             model_name="delivery",
             index=models.Index(
-                condition=Q(("handled_at", None), ("status__in", ("failed", "unknown"))),
+                condition=Q(("handled_at", None), ("status__in", ("failed", "unknown", "expired"))),
                 fields=["status_at"],
                 name="delivery_for_a_person",
             ),
