@@ -1,7 +1,8 @@
 """Is it well? For monitors and the supervisor: no sign-in, nothing about any patient.
 
 `/healthz` answers while the process lives. `/readyz` is red (503) when restarting or migrating
-would help: no database, migrations missing, no tick, a queue nobody works on, or work left lying.
+would help: no database, migrations missing, no tick, a queue nobody works on, or work left lying
+by a worker that does not stir. One that works and is late is an alarm.
 What a stranger did to the queue is, once it is harmless, no reason to restart, and neither is what
 waits for a person to switch it on again: both are alarms in the answer, the metrics and the log.
 """
@@ -61,14 +62,18 @@ def state() -> State:
         return found
     try:
         found.heartbeats, found.oldest_due = heartbeats.ages(), _age(_oldest_due()) or 0.0
-        found.alarms = queue.alarms() + switches.alarms()
-        found.problems += worker_problems(found.heartbeats) + _late(found)
+        mended = worker_problems(found.heartbeats) + _armed()
+        behind = _behind(found)
+        if _is_silent(found):
+            mended += behind
+        found.problems = mended + _unswept(found)
+        found.alarms = queue.alarms() + switches.alarms() + ([] if _is_silent(found) else behind)
         since = clock.real_now() - REFUSED_WITHIN
         found.refused = audit.refused_minutes(actor=audit.CARRIERS, since=since)
     except DatabaseError:
         found.problems.append(database_problem() or AWAY)
         return found
-    found.restart_worker = bool(found.problems)
+    found.restart_worker = bool(mended)
     return found
 
 
@@ -94,17 +99,39 @@ def worker_problems(ages: dict[str, float | None]) -> list[str]:
     return problems
 
 
-def _late(found: State) -> list[str]:
-    problems = []
+def _armed() -> list[str]:
+    if not (count := queue.armed()):
+        return []
+    return [f"{count} schedules that are not ours could run: restart the worker."]
+
+
+def _unswept(found: State) -> list[str]:
+    """A sweep that breaks in every tick breaks in a new worker's as well: no reason to restart."""
     swept = found.heartbeats[heartbeats.RECONCILER]
-    if found.last_tick is not None and (swept is None or swept > OLDEST_SWEEP):
-        since = "ever" if swept is None else f"for {swept:.0f} s"
-        problems.append(f"The tick has not swept {since}: the worker's log says what it meets.")
-    if count := queue.armed():
-        problems.append(f"{count} schedules that are not ours could run: restart the worker.")
-    if found.oldest_due > OLDEST_DUE.total_seconds():
-        problems.append(f"Something has been due for {found.oldest_due:.0f} s and was not sent.")
-    return problems
+    if found.last_tick is None or (swept is not None and swept <= OLDEST_SWEEP):
+        return []
+    since = "ever" if swept is None else f"for {swept:.0f} s"
+    return [f"The tick has not swept {since}: the worker's log says what it meets."]
+
+
+def _behind(found: State) -> list[str]:
+    """Say what lies: a problem when no worker stirs, otherwise work that is being done.
+
+    After a hold, a pause or an outage all that waited is late at once; to kill the worker that
+    sends it would make it later still, and answers unknown.
+    """
+    if found.oldest_due <= OLDEST_DUE.total_seconds():
+        return []
+    late = f"Something has been due for {found.oldest_due:.0f} s and was not sent"
+    return [
+        f"{late}: restart the worker." if _is_silent(found) else f"{late}; the worker is at work."
+    ]
+
+
+def _is_silent(found: State) -> bool:
+    """Whether no worker has stirred for longer than one that has nothing to do between ticks."""
+    worker = found.heartbeats[heartbeats.WORKER]
+    return worker is None or worker > LATE_TICK
 
 
 def _oldest_due() -> datetime | None:

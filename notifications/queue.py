@@ -213,7 +213,8 @@ def alarms() -> list[str]:
     """Return a sentence for each sign that somebody else uses the queue, or that ours is gone."""
     strays = _schedules().exclude(pk__in=_ours().values("pk")[:1]).count()
     since = clock.real_now() - ALARM_LASTS
-    refused = AuditEvent.objects.filter(at__gte=since, actor=ACTOR).count()
+    denied = AuditEvent.objects.filter(action=AuditAction.DENIED, at__gte=since)
+    refused = denied.filter(actor=ACTOR).count()
     sentences = []
     if not _ours().exists():
         sentences.append("The schedule `tick` is missing or was changed: run `manage.py migrate`.")

@@ -1,8 +1,8 @@
 """What keeps messages from leaving: the hold of everything, a paused channel, a carrier's rest.
 
 A hold and a pause are ended by a person. A rest ends by itself: a carrier that fails half of what
-it is asked is left alone for half a minute, then one message is tried; while that fails it is tried
-every two minutes. So an outage costs few calls, and no message a try that counts.
+it is asked is left alone for 30 s, then one message is tried, then one after 60 s, then one every
+120 s. So an outage costs few calls, and no message a try that counts.
 """
 
 import logging
@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from notifications import audit, clock
-from notifications.enums import AttemptResult, AuditAction
-from notifications.models import DeliveryAttempt, Switch
+from notifications.enums import OPEN_STATUSES, AttemptResult, AuditAction
+from notifications.models import Delivery, DeliveryAttempt, Switch
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +23,13 @@ WINDOW = timedelta(seconds=60)
 FEWEST_CALLS, IN_A_ROW = 20, 5
 FIRST_REST, LONGEST_REST = timedelta(seconds=30), timedelta(minutes=2)
 MOST_DOUBLINGS = 2
+MOST_TRIPS = 100  # more are not counted: an outage may last, and the column is a small one
 TROUBLE = (AttemptResult.UNAVAILABLE, AttemptResult.ANSWER_LOST)
 # Codes of attempts whose answer was lost through no fault of the carrier's: the worker died, or
 # the database comes from a backup.
 LEASE_LOST, RESTORED = "lease_lost", "restored"
+ON = {"off_at": None, "off_by": "", "why": "", "restored_from": None}
+ON |= {"rests_until": None, "trips": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,22 @@ def _rests(switch: Switch, now: datetime) -> bool:
     return switch.rests_until is not None and switch.rests_until > now
 
 
+def is_left_alone(switch: Switch) -> bool:
+    """Return whether a carrier rests now, or is to be tried with something that waits.
+
+    On a channel nobody writes on an outage ends unnoticed: that keeps nothing back.
+    """
+    now = clock.now()
+    if switch.off_at is not None:
+        return False
+    if _rests(switch, now):
+        return True
+    if not switch.trips:
+        return False
+    waiting = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lte=now)
+    return waiting.filter(channel=switch.name).exists()
+
+
 def read() -> Switches:
     """Return how the switches stand. One query."""
     rows = {row.name: row for row in Switch.objects.all()}
@@ -96,18 +115,21 @@ def read() -> Switches:
 
 
 def alarms() -> list[str]:
-    """Return a sentence for whoever runs the site for each switch that keeps messages waiting."""
+    """Return a sentence for whoever runs the site for each switch that keeps messages waiting.
+
+    Anybody may read them on `/readyz`: a carrier's code is told, what a person typed is not.
+    """
     switched, sentences = read(), []
     if switched.is_held:
-        since, why = switched.held_since(), switched.everything.why
-        sentences.append(f"All is held since {since:%F %H:%M} UTC ({why}): `manage.py release`.")
+        since = switched.held_since()
+        sentences.append(f"All is held since {since:%F %H:%M} UTC: `manage.py release`.")
     for name, each in switched.channels.items():
         if each.off_at is not None:
             sentences.append(
                 f"The channel {name} is paused since {each.off_at:%F %H:%M} UTC, its carrier "
                 f"answers {each.why}: mend the set-up, then `manage.py resume {name}`."
             )
-        elif each.trips:
+        elif each.trips and is_left_alone(each):
             sentences.append(f"The carrier of {name} does not answer: it is tried by itself.")
     return sentences
 
@@ -140,9 +162,18 @@ def pause(*, channel: str, code: str, actor: str) -> bool:
     return True
 
 
-def resume(*, channel: str, actor: str) -> bool:
-    """Let a paused channel send again; return False where it was not paused."""
-    return _switch_on(channel, actor=actor)
+@transaction.atomic
+def resume(*, channel: str, actor: str) -> Switch | None:
+    """Let a channel send again that is paused, or whose carrier is left alone.
+
+    Returns how the switch stood before, or None where nothing kept the channel back.
+    """
+    before = Switch.objects.select_for_update().filter(name=channel).first()
+    if before is None or not (before.trips or _is_shut(before, clock.now())):
+        return None
+    Switch.objects.filter(name=channel).update(**ON)
+    _audit(channel, actor=actor, change="on")
+    return before
 
 
 @transaction.atomic
@@ -157,9 +188,7 @@ def _switch_off(name: str, *, actor: str, why: str, **more: datetime | None) -> 
 
 @transaction.atomic
 def _switch_on(name: str, *, actor: str) -> bool:
-    changes = {"off_at": None, "off_by": "", "why": "", "restored_from": None}
-    rest = {"rests_until": None, "trips": 0}
-    if not Switch.objects.filter(name=name, off_at__isnull=False).update(**changes, **rest):
+    if not Switch.objects.filter(name=name, off_at__isnull=False).update(**ON):
         return False
     _audit(name, actor=actor, change="on")
     return True
@@ -208,19 +237,22 @@ def _fails_always(heard: QuerySet[DeliveryAttempt]) -> bool:
 
 def take_try(switch: Switch) -> bool:
     """Take the one try that is due of a carrier at rest; False where somebody else has it."""
-    doublings = min(switch.trips, MOST_DOUBLINGS)  # trips go on for as long as an outage does
-    rest = min(LONGEST_REST, FIRST_REST * 2**doublings)
+    rest = min(LONGEST_REST, FIRST_REST * 2 ** min(switch.trips, MOST_DOUBLINGS))
     mine = Switch.objects.filter(
         name=switch.name, trips=switch.trips, rests_until=switch.rests_until
     )
-    return bool(mine.update(trips=switch.trips + 1, rests_until=clock.now() + rest))
+    return bool(mine.update(trips=_one_more(switch), rests_until=clock.now() + rest))
 
 
 def give_back_try(switch: Switch) -> None:
     """Let the next look try, where there was nothing to try it with."""
-    Switch.objects.filter(name=switch.name, trips=switch.trips + 1).update(
+    Switch.objects.filter(name=switch.name, trips=_one_more(switch)).update(
         trips=switch.trips, rests_until=switch.rests_until
     )
+
+
+def _one_more(switch: Switch) -> int:
+    return min(switch.trips + 1, MOST_TRIPS)
 
 
 def end_rest(*, channel: str) -> None:

@@ -128,7 +128,7 @@ def test_the_first_page_counts_exactly_the_list_it_leads_to(desk, ana, ben, carr
 
 def test_the_queue_is_found_by_its_index():
     sql = str(delivery.for_a_person().query)
-    assert '"status" IN (failed, unknown)' in sql
+    assert '"status" IN (failed, unknown, expired)' in sql
     assert '"handled_at" IS NULL' in sql
 
 

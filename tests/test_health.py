@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -145,7 +146,7 @@ def test_a_tick_that_never_gets_to_its_sweep_is_red(client, ticking):
     assert client.get("/readyz").status_code == 200
     beat_ago(heartbeats.RECONCILER, 190)
     answer = client.get("/readyz")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.json()["restart_worker"]) == (503, False)
     assert "The tick has not swept for 190 s" in answer.json()["problems"][0]
 
 
@@ -163,27 +164,35 @@ def waiting_delivery(patient, **fields):
     return Delivery.objects.create(notification=notification, channel="email", **fields)
 
 
+@pytest.fixture
+def nobody_works(ticking):
+    """The clock ticks and no worker has stirred for longer than from tick to tick."""
+    beat_ago(heartbeats.WORKER, 111)
+
+
 @pytest.mark.req("R-16")
-def test_a_delivery_left_lying_is_red(client, ticking, ana):
+def test_a_delivery_left_lying_is_red(client, nobody_works, ana):
     row = waiting_delivery(ana, due_at=ago(minutes=9))
     answer = client.get("/readyz")
-    assert answer.status_code == 200
     assert 530 < answer.json()["oldest_due_seconds"] < 560
+    assert answer.json()["problems"] == []
     Delivery.objects.filter(pk=row.pk).update(due_at=ago(minutes=11))
     answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert "due for 660 s" in answer.json()["problems"][0]
+    assert (answer.status_code, answer.json()["restart_worker"]) == (503, True)
+    assert answer.json()["problems"] == [
+        "Something has been due for 660 s and was not sent: restart the worker."
+    ]
 
 
 @pytest.mark.req("R-16")
-def test_a_lease_nobody_took_back_is_red(client, ticking, ana):
+def test_a_lease_nobody_took_back_is_red(client, nobody_works, ana):
     past = {"status": DeliveryStatus.SENDING, "lease_until": ago(minutes=11)}
     waiting_delivery(ana, due_at=timezone.now(), **past)
     assert client.get("/readyz").status_code == 503
 
 
 @pytest.mark.req("R-16")
-def test_a_plan_left_lying_is_red_and_one_for_later_is_not(client, ticking, ana):
+def test_a_plan_left_lying_is_red_and_one_for_later_is_not(client, nobody_works, ana):
     plan = ScheduledNotification.objects.create(
         id=new_id(), patient=ana, key="k", subject="s", rule="r", payload={}, due_at=ago(minutes=11)
     )
@@ -194,6 +203,21 @@ def test_a_plan_left_lying_is_red_and_one_for_later_is_not(client, ticking, ana)
         due_at=ago(days=1), status=PlanStatus.CANCELLED
     )
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.req("R-16")
+def test_what_a_release_sets_free_is_late_at_once_and_the_worker_that_sends_it_is_left_alone(
+    client, ticking, ana
+):
+    switches.hold(actor="system:test", why="upgrade")
+    waiting_delivery(ana, due_at=ago(minutes=20))
+    beat_ago(heartbeats.WORKER, 90)  # it had nothing to do since the last tick
+    switches.lift(actor="system:test")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["restart_worker"]) == (200, False)
+    assert answer.json()["alarms"] == [
+        "Something has been due for 1200 s and was not sent; the worker is at work."
+    ]
 
 
 def test_missing_migrations_are_red(client, ticking):
@@ -252,6 +276,15 @@ def measured(client, token):
     return client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
 
 
+def test_a_look_reads_of_the_trail_what_was_refused_and_no_more(client, ticking):
+    """The trail has a row for each look at a patient; only what was refused has a small index."""
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/readyz")
+    of_the_trail = [each["sql"] for each in asked if '"audit_events"' in each["sql"]]
+    assert len(of_the_trail) == 2
+    assert all("""."action" = 'denied'""" in sql for sql in of_the_trail)
+
+
 def test_metrics_need_their_token(client, ticking, settings):
     assert measured(client, "").status_code == 404
     settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
@@ -286,8 +319,17 @@ def test_what_a_person_switched_off_is_an_alarm_and_no_reason_to_restart(client,
     assert paused.endswith("then `manage.py resume sms`.")
 
 
+def test_why_a_person_holds_everything_is_for_staff_and_not_for_whoever_asks(client, settings):
+    settings.NOTIFICATIONS_METRICS_TOKEN = "t" * 32
+    switches.hold(actor="system:test", why="Ana Diaz complained, 555-0142")
+    told = client.get("/readyz").content + measured(client, "t" * 32).content
+    assert b"All is held since" in told
+    assert b"Ana" not in told
+    assert b"0142" not in told
+
+
 def test_what_waits_for_a_channel_that_is_shut_is_not_work_left_lying(client, ticking, ana):
     waiting_delivery(ana, due_at=ago(minutes=30))
-    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").json()["oldest_due_seconds"] > 1700
     switches.pause(channel="email", code="535", actor="system:test")
-    assert client.get("/readyz").status_code == 200
+    assert client.get("/readyz").json()["oldest_due_seconds"] == 0

@@ -9,8 +9,10 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError
 
 from notifications import clock
+from notifications.management.commands.run_due import pause_after
 from notifications.models import Heartbeat, PatientNotification
 from notifications.scheduler import notification_scheduler_service
 from tests.engine import NOON, NotePayload, ToldMail, email_of, send
@@ -21,7 +23,7 @@ IN_AN_HOUR = NOON + timedelta(hours=1)
 
 def run_due(*arguments) -> str:
     said = io.StringIO()
-    call_command("run_due", *arguments, stdout=said)
+    call_command("run_due", *arguments, stdout=said, stderr=said)
     return said.getvalue().strip()
 
 
@@ -91,19 +93,71 @@ def test_watching_and_pretending_do_not_go_together():
         run_due("--watch", "--now", IN_AN_HOUR.isoformat())
 
 
+def watched(*, until=signal.SIGTERM) -> str:
+    """Watch for a second; return what was said."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    told = threading.Timer(1.0, os.kill, (os.getpid(), until))
+    told.start()
+    try:
+        return run_due("--watch")
+    finally:
+        told.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_watching_sends_what_comes_and_ends_when_it_is_told_to(ana, stop, monkeypatch):
     monkeypatch.setattr("notifications.management.commands.run_due.PAUSE", 0.05)
     email_of(ana)
     send(ana)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    told = threading.Timer(1.0, os.kill, (os.getpid(), stop))
-    told.start()
-    try:
-        said = run_due("--watch")
-    finally:
-        told.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    said = watched(until=stop)
     assert said.startswith("Looking every second. Ctrl-C stops.")
     assert len(ToldMail.handed) == 1
+
+
+@pytest.mark.django_db(transaction=True)  # a connection that broke is closed
+@pytest.mark.parametrize("fault", [OperationalError, InterfaceError])
+def test_watching_outlasts_a_database_that_is_away_for_a_moment(ana, fault, monkeypatch):
+    monkeypatch.setattr("notifications.management.commands.run_due.PAUSE", 0.05)
+    email_of(ana)
+    send(ana)
+    fails_twice(monkeypatch, fault("could not connect to server at 10.0.0.7"))
+    said = watched()
+    assert said.count("The database does not answer") == 2
+    assert "10.0.0.7" not in said
+    assert len(ToldMail.handed) == 1
+    assert said.endswith("Stopped.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_watching_goes_on_after_a_fault_of_ours_and_the_log_says_where(ana, monkeypatch, caplog):
+    monkeypatch.setattr("notifications.management.commands.run_due.PAUSE", 0.05)
+    email_of(ana)
+    send(ana)
+    fails_twice(monkeypatch, KeyError("Ana Diaz"))
+    said = watched()
+    assert said.count("A look failed (KeyError)") == 2
+    told = [line for line in caplog.messages if line.startswith("a look failed: KeyError")]
+    assert len(told) == 2
+    assert "in _look" in told[0]
+    assert "Ana Diaz" not in said + told[0]
+    assert len(ToldMail.handed) == 1
+
+
+def test_the_pauses_of_a_watch_that_fails_grow_up_to_a_minute():
+    pauses = [pause_after(count) for count in (0, 1, 2, 5, 6, 50_000)]
+    assert pauses == [1, 2, 4, 32, 60, 60]
+
+
+def fails_twice(monkeypatch, fault):
+    """Let the first two looks fail."""
+    real, looks = notification_scheduler_service.run_due, []
+
+    def run(*args, **options):
+        looks.append(args)
+        if len(looks) <= 2:
+            raise fault
+        return real(*args, **options)
+
+    monkeypatch.setattr(notification_scheduler_service, "run_due", run)

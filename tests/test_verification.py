@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
-from notifications import clock, consent, contacts
+from notifications import clock, consent, contacts, switches
 from notifications.enums import AuditAction, ContactKind, ContactStatus, ErrorKind, Level
 from notifications.models import AuditEvent, ContactVerification
 from notifications.types import AnswerLost, ChannelError, Refused
 from tests.clinic import DESK
 from tests.engine import ANAS_NUMBER, NOON, ToldMail, email_of, phone_of
+from tests.pages import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 SECONDS, MINUTES = timedelta(seconds=1), timedelta(minutes=1)
@@ -233,3 +234,23 @@ def test_a_yes_to_texts_needs_a_verified_number_first(number):
         )
     assert refusal.value.field == "consent"
     assert number.kind == ContactKind.PHONE
+
+
+# -- while all is held --------------------------------------------------------------------------
+
+
+def test_while_all_is_held_no_code_leaves_and_she_reads_that_it_is_not_her_doing(
+    number, carrier, ana_client
+):
+    switches.hold(actor=DESK, why="moving house")
+    with pytest.raises(Refused, match="We cannot send codes at the moment"):
+        ask(number)
+    path = f"/notifications/settings/contacts/{number.pk}/"
+    ana_client.post(f"{path}code/")
+    page = ana_client.get(path)
+    assert "We cannot send codes at the moment. Please try again later." in text_of(page)
+    assert carrier.handed == []
+    assert not ContactVerification.objects.exists()
+    switches.lift(actor=DESK)
+    ask(number)
+    assert len(carrier.texts()) == 1

@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from notifications import audit, clock, delivery, switches
+from notifications import audit, delivery, switches
 from notifications.admin.base import ReadOnly
 from notifications.history import channel_label, code_in_words
 from notifications.models import Switch
@@ -45,8 +45,8 @@ class SwitchAdmin(ReadOnly):
     def state(self, row: Switch) -> str:
         if row.off_at is not None:
             return str(_("Held") if row.name == Switch.EVERYTHING else _("Paused"))
-        rests = row.rests_until is not None and row.rests_until > clock.now()
-        return str(_("The provider is left alone") if rests or row.trips else _("In use"))
+        rests = switches.is_left_alone(row)
+        return str(_("The provider is left alone") if rests else _("In use"))
 
     @admin.display(description=_("by whom"))
     def by_whom(self, row: Switch) -> str:

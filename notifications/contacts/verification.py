@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from notifications import clock, rendering
+from notifications import clock, rendering, switches
 from notifications.channels.base import channel_of
 from notifications.contacts.addresses import (
     STOPPED,
@@ -41,9 +41,12 @@ TRIES = 5
 def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
     """Send a fresh 6-digit code to an address and return when the next may be asked for.
 
-    Raises Refused while it is too early, when the number said STOP, and when the code could not
-    be sent. One whose answer was lost may have arrived, so it counts.
+    Raises Refused while it is too early or everything is held, when the number said STOP, and when
+    the code could not be sent. One whose answer was lost may have arrived, so it counts.
     """
+    if switches.read().is_held:
+        message = _("We cannot send codes at the moment. Please try again later.")
+        raise Refused(message, field="code")
     code = f"{secrets.randbelow(10**6):06d}"
     contact = _start_verification(patient_id=patient_id, contact_id=contact_id, code=code)
     try:

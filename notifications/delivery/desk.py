@@ -2,21 +2,30 @@
 
 Nothing here sends. What is tried again is planned again, and `policy` decides at the claim as for
 any other: who opted out meanwhile, or whose address does not work, gets nothing. What may have
-gone is never tried again, since a second text is worse than one late call.
+gone is never tried again, since a second text is worse than one late call. Nor is what came too
+late: about a patient's care somebody calls (R-10).
 """
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import audit, clock
+from notifications.delivery.escalate import ARRIVING, channels_outside
 from notifications.delivery.statuses import audit_status, move
-from notifications.enums import NEEDS_A_PERSON, AuditAction, DeliveryStatus, Reason
-from notifications.models import Delivery
+from notifications.enums import (
+    NEEDS_A_PERSON,
+    AuditAction,
+    DeliveryStatus,
+    PatientNotificationType,
+    Purpose,
+    Reason,
+)
+from notifications.models import Delivery, PatientNotification
 from notifications.types import Refused
 
 LATELY = timedelta(days=7)  # what ended before that is history, on the patient's timeline
@@ -27,10 +36,48 @@ ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | Q(
 
 
 def for_a_person() -> QuerySet[Delivery]:
-    """Return what ended badly in the last seven days and nobody has dealt with."""
+    """Return what of the last seven days ended badly, or too late, and nobody has dealt with.
+
+    What was too late is there once a message, where it is about care and nothing brought it.
+    """
     # The statuses and the empty moment are those of the index `delivery_for_a_person`.
     open_rows = Delivery.objects.filter(status__in=NEEDS_A_PERSON, handled_at=None)
-    return open_rows.filter(ENDED_BADLY, status_at__gte=_since())
+    return open_rows.filter(ENDED_BADLY | _missed(), status_at__gte=_since())
+
+
+def _missed() -> Q:
+    """What was too late about a patient's care, and neither read nor brought by other means."""
+    care = [
+        cls.type_key
+        for cls in PatientNotificationType.classes()
+        if cls.purpose == Purpose.TREATMENT
+    ]
+    others = Delivery.objects.filter(
+        notification=OuterRef("notification"), channel__in=channels_outside()
+    )
+    # Of two that were too late the first stands for the message; what failed is listed itself.
+    speaks = Q(status__in=(*ARRIVING, DeliveryStatus.FAILED)) | Q(
+        status=DeliveryStatus.EXPIRED, pk__lt=OuterRef("pk")
+    )
+    return Q(
+        ~Exists(others.filter(speaks)),
+        ~Exists(_later_about_the_same()),
+        status=DeliveryStatus.EXPIRED,
+        channel__in=channels_outside(),
+        notification__type__in=care,
+        notification__read_at=None,
+        notification__acted_at=None,
+    )
+
+
+def _later_about_the_same() -> QuerySet[PatientNotification]:
+    """A later reminder of the same visit replaces the one before."""
+    same = PatientNotification.objects.exclude(subject="")
+    return same.filter(
+        subject=OuterRef("notification__subject"),
+        patient=OuterRef("notification__patient"),
+        seq__gt=OuterRef("notification__seq"),
+    )
 
 
 def _since() -> datetime:
@@ -70,7 +117,8 @@ def mark_handled(*, delivery_id: UUID, actor: str) -> bool:
     row = Delivery.objects.select_related("notification").get(pk=delivery_id)
     if row.handled_at is not None:
         return False
-    waiting = Delivery.objects.filter(ENDED_BADLY, pk=row.pk, handled_at=None)
+    needs_somebody = ENDED_BADLY | Q(status=DeliveryStatus.EXPIRED)
+    waiting = Delivery.objects.filter(needs_somebody, pk=row.pk, handled_at=None)
     if not waiting.update(handled_at=clock.now(), handled_by=actor):
         raise Refused(_("This does not wait for anybody."))
     audit.record(

@@ -29,7 +29,7 @@ def escalate(row: Delivery) -> int:
     if not _has_ended_badly(row):
         return 0
     others = Delivery.objects.filter(notification_id=row.notification_id).exclude(pk=row.pk)
-    outside = others.filter(channel__in=_channels_outside())
+    outside = others.filter(channel__in=channels_outside())
     return _bring_forward(row, outside) or _open_what_was_off(row, outside)
 
 
@@ -50,7 +50,7 @@ def _has_ended_badly(row: Delivery) -> bool:
     return row.status == DeliveryStatus.FAILED
 
 
-def _channels_outside() -> list[str]:
+def channels_outside() -> list[str]:
     """Return the channels that leave the portal."""
     return [cls.key for cls in PatientNotificationChannel.classes() if cls.contact_kind]
 

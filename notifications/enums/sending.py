@@ -62,7 +62,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 OPEN_STATUSES = (_S.PLANNED, _S.HELD)
 
-NEEDS_A_PERSON = (_S.FAILED, _S.UNKNOWN)  # until somebody has dealt with it
+NEEDS_A_PERSON = (_S.FAILED, _S.UNKNOWN, _S.EXPIRED)  # until somebody has dealt with it
 
 
 class Action(models.TextChoices):

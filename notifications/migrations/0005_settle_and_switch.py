@@ -38,17 +38,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='delivery',
             name='handled_by',
-            field=models.CharField(blank=True, max_length=80),
+            field=models.CharField(blank=True, db_default='', default='', max_length=80),
         ),
         migrations.AddField(
             model_name='delivery',
             name='look_ups',
-            field=models.PositiveSmallIntegerField(default=0),
+            field=models.PositiveSmallIntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
             model_name='delivery',
             name='setbacks',
-            field=models.PositiveSmallIntegerField(default=0),
+            field=models.PositiveSmallIntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
             model_name='delivery',
@@ -74,21 +74,5 @@ class Migration(migrations.Migration):
             model_name='schedulednotification',
             name='reason',
             field=models.CharField(blank=True, choices=[('', ''), ('pref_off', 'Patient turned this off for this type on %(date)s'), ('default_off', 'Patient has not asked for this kind of message'), ('paused', 'Patient paused messages until %(date)s'), ('quiet_hours', "Held until %(time)s (patient's quiet hours)"), ('text_hours', 'Held until %(time)s (no texts at this hour)'), ('no_address', 'No address on file for this channel'), ('unverified', 'Mobile number not verified'), ('no_consent', 'No consent to texts recorded'), ('no_device', 'Push is not turned on anywhere'), ('opted_out_stop', 'Replied STOP on %(date)s'), ('confidential', 'Patient asked us not to use this address'), ('bounced_hard', 'The address does not exist or does not work'), ('soft_fail', 'Not accepting messages now; trying again %(time)s'), ('provider_error', 'Our provider had a problem'), ('answer_unknown', 'Not known yet if it went; asking the provider'), ('push_gone', 'Device no longer registered'), ('answer_unsettled', 'It may have gone; the provider cannot tell'), ('no_receipt', 'The provider took it and has said nothing since'), ('channel_off', 'This channel is not set up or switched off'), ('channel_paused', 'Our set-up with the provider is wrong since %(date)s'), ('channel_resting', 'The provider is not answering; next try %(time)s'), ('all_held', 'All messages are held since %(date)s'), ('duplicate', 'Same message already sent'), ('merged', 'Part of another message'), ('answered', 'Patient had already read or confirmed'), ('expired', 'The time to act had passed'), ('cancelled', 'Appointment was changed before sending'), ('rate_limited', 'Enough texts this week already'), ('phi_blocked', 'Text failed the privacy check'), ('unwritable', 'The message could not be read or written')], max_length=32),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('settle_at__isnull', False)), fields=['settle_at'], name='delivery_settle'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('handled_at', None), ('status__in', ('failed', 'unknown'))), fields=['status_at'], name='delivery_for_a_person'),
-        ),
-        migrations.AddIndex(
-            model_name='deliveryattempt',
-            index=models.Index(fields=['finished_at'], name='attempt_finished'),
-        ),
-        migrations.AddIndex(
-            model_name='deliveryattempt',
-            index=models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['provider_id'], name='attempt_provider_id'),
         ),
     ]

@@ -77,16 +77,17 @@ class Delivery(models.Model):
     due_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    setbacks = models.PositiveSmallIntegerField(default=0)  # tries that count against the eight
+    # The database's own defaults are for a version that does not know these three: see "Upgrading".
+    setbacks = models.PositiveSmallIntegerField(default=0, db_default=0)  # against the eight
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     provider_id = models.CharField(max_length=200, blank=True)
     last_code = models.CharField(max_length=64, blank=True)
     # When to look at it again: an answer that was lost, or a receipt that should be here by then.
     settle_at = models.DateTimeField(null=True, blank=True)
-    look_ups = models.PositiveSmallIntegerField(default=0)  # that found nothing
+    look_ups = models.PositiveSmallIntegerField(default=0, db_default=0)  # that found nothing
     handled_at = models.DateTimeField(null=True, blank=True)
-    handled_by = models.CharField(max_length=80, blank=True)
+    handled_by = models.CharField(max_length=80, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     status_at = models.DateTimeField(default=timezone.now)
 

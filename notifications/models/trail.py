@@ -1,6 +1,7 @@
 """Who did what, sealed; and signs that the engine lives."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from notifications.crypto import new_id
@@ -26,6 +27,9 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["at"], name="audit_at"),
             models.Index(fields=["patient_id", "-at"], name="audit_patient"),
+            models.Index(
+                fields=["at"], condition=Q(action=AuditAction.DENIED), name="audit_denied"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ def standstill(context: template.Context) -> list[Stop]:
     stops = [_held(switched.everything)] if switched.is_held else []
     channels = sorted(switched.channels.values(), key=lambda each: each.name)
     stops += [_paused(each) for each in channels if each.off_at is not None]
-    return stops + [_resting(each) for each in channels if _rests(each)]
+    return stops + [_resting(each) for each in channels if switches.is_left_alone(each)]
 
 
 def _held(switch: Switch) -> Stop:
@@ -47,11 +47,6 @@ def _held(switch: Switch) -> Stop:
 def _paused(switch: Switch) -> Stop:
     label, means = channel_label(switch.name), code_in_words(switch.why)
     return Stop(kind=PAUSED, switch=switch, channel=label, means=means)
-
-
-def _rests(switch: Switch) -> bool:
-    is_over = switch.rests_until is None or switch.rests_until <= clock.now()
-    return switch.off_at is None and (switch.trips > 0 or not is_over)
 
 
 def _resting(switch: Switch) -> Stop:

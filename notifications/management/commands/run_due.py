@@ -1,18 +1,24 @@
 """`manage.py run_due`: do now what the clock does each minute; with --watch, every second."""
 
 import json
+import logging
 import signal
 import time
+import traceback
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError, connections
 
 from notifications import scheduler
 from notifications.enums import PatientNotificationChannel
 from notifications.management.moments import moment_of
 
-PAUSE = 1.0  # seconds between looks
+logger = logging.getLogger(__name__)
+
+PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between looks, and between looks that fail
+MOST_DOUBLINGS = 6
 
 
 class Command(BaseCommand):
@@ -57,13 +63,40 @@ class Command(BaseCommand):
         # Both by name: a program started in the background is born deaf to Ctrl-C.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, _frame: stopped.append(number))
+        failures = 0
         while not stopped:
+            failures = 0 if self._look() else failures + 1
+            until = time.monotonic() + pause_after(failures)
+            while not stopped and time.monotonic() < until:  # a signal does not shorten a sleep
+                time.sleep(PAUSE)
+        self.stdout.write("Stopped.")
+
+    def _look(self) -> bool:
+        """Do what is due and say what; return False, after a line about it, where that failed."""
+        try:
             report = scheduler.notification_scheduler_service.run_due()
             scheduler.finish_tick()
+        except (OperationalError, InterfaceError) as fault:
+            self._failed(fault, "The database does not answer")
+        except Exception as fault:  # whoever watches must not end at night for one row's sake
+            # Where, and not the fault's own words: a database quotes the row in them.
+            where = "".join(traceback.format_tb(fault.__traceback__))
+            logger.error("a look failed: %s\n%s", type(fault).__name__, where)
+            self._failed(fault, "A look failed")
+        else:
             if report.total:
                 self.stdout.write(_in_words(report))
-            time.sleep(PAUSE)
-        self.stdout.write("Stopped.")
+            return True
+        return False
+
+    def _failed(self, fault: Exception, what: str) -> None:
+        connections.close_all()  # a broken one would stay broken
+        self.stderr.write(f"{what} ({type(fault).__name__}). Looking again, after growing pauses.")
+
+
+def pause_after(failures: int) -> float:
+    """Return the seconds until the next look after so many failures in a row."""
+    return min(LONGEST_PAUSE, PAUSE * 2 ** min(failures, MOST_DOUBLINGS))
 
 
 def _all_due(moment: datetime | None) -> scheduler.TickReport:
