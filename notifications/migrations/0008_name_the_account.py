@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0006_settle_what_is_unknown'),
+        ('notifications', '0007_index_what_is_asked'),
     ]
 
     operations = [
