@@ -1,0 +1,74 @@
+"""A backup was put back, and things are not as tidy as they might be."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+
+from notifications import clock, switches
+from notifications.models import AuditEvent, Delivery, DeliveryAttempt
+from tests.engine import NOON, delivery_of, phone_of, run, send
+from tests.forgetful import Forgetful
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def book(settings):
+    """A carrier of texts that keeps a book of its own, which no backup puts back."""
+    Forgetful.fresh()
+    settings.NOTIFICATIONS_SMS_PROVIDER = "tests.forgetful.Forgetful"
+    return Forgetful.book
+
+
+def restored(*, made_at, **options) -> None:
+    call_command("hold", restored=made_at.isoformat(), why="restored", **options)
+
+
+def forget(made) -> None:
+    """Make a text's row what it was before it left, as a backup does."""
+    row = delivery_of(made, "sms")
+    DeliveryAttempt.objects.filter(delivery=row).delete()
+    Delivery.objects.filter(pk=row.pk).update(
+        status="planned", attempts=0, fence=0, provider_id="", settle_at=None
+    )
+
+
+def run_for_a_while(*, since) -> None:
+    for number in range(1, 6):
+        run(at=since + number * 3 * MINUTE)
+
+
+# -- when the backup was made -------------------------------------------------------------------
+
+
+@pytest.mark.req("H-20")
+@pytest.mark.parametrize("by", ["system:hold", "system:watermark"])
+def test_a_backup_made_while_all_was_held_is_asked_about_like_any_other(ana, book, by):
+    phone_of(ana)
+    switches.hold(actor="system:hold", why="an upgrade")  # as it stands in the backup
+    made = send(ana)
+    switches.lift(actor="system:release")  # after the backup
+    run()
+    forget(made)
+    with clock.at(NOON + MINUTE):
+        switches.hold(actor="system:hold", why="an upgrade")
+    with clock.at(NOON + HOUR):
+        assert switches.hold(actor=by, why="restored", restored_from=NOON - MINUTE)
+        call_command("release")
+        run()
+    run_for_a_while(since=NOON + HOUR)
+    assert len(book) == 1
+    off, on = AuditEvent.objects.filter(action="switch").order_by("-id")[:2][::-1]
+    assert (off.actor, off.details["change"]) == (by, "off")
+    assert (on.actor, on.details["change"]) == ("system:release", "on")
+
+
+@pytest.mark.req("H-20")
+def test_of_two_moments_at_which_a_backup_may_have_been_made_the_earlier_counts():
+    for hours in (2, 3, 1):
+        switches.hold(actor="system:hold", why="restored", restored_from=NOON - hours * HOUR)
+    everything = switches.read().everything
+    assert everything.restored_from == NOON - 3 * HOUR
+    assert everything.off_at == NOON
