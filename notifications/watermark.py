@@ -60,6 +60,15 @@ def hold_if_restored() -> bool:
     return held
 
 
+def made_at(*, said: datetime) -> datetime:
+    """Return when a restored database's backup was made (aware): no later than its last tick.
+
+    What a person says may be a day or a time zone off; what the database noted is not.
+    """
+    noted = heartbeats.last(MARK)
+    return said if noted is None else min(said, noted)
+
+
 def _path() -> Path | None:
     name = settings.NOTIFICATIONS_WATERMARK
     return settings.BASE_DIR / name if name else None

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from notifications import clock, switches
-from notifications.models import AuditEvent, Delivery, DeliveryAttempt
+from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat
 from tests.engine import NOON, delivery_of, phone_of, run, send
 from tests.forgetful import Forgetful
 
@@ -72,3 +72,23 @@ def test_of_two_moments_at_which_a_backup_may_have_been_made_the_earlier_counts(
     everything = switches.read().everything
     assert everything.restored_from == NOON - 3 * HOUR
     assert everything.off_at == NOON
+
+
+@pytest.mark.req("H-20")
+def test_a_moment_named_too_late_is_put_right_by_the_databases_own_last_tick(ana, book):
+    phone_of(ana)
+    made = send(ana)
+    run()
+    forget(made)
+    Heartbeat.objects.create(name="watermark", beat_at=NOON - MINUTE)
+    with clock.at(NOON + 4 * HOUR):
+        restored(made_at=NOON + 3 * HOUR)
+        call_command("release")
+    run_for_a_while(since=NOON + 4 * HOUR)
+    assert len(book) == 1
+
+
+def test_a_backup_of_tomorrow_is_refused():
+    with pytest.raises(CommandError, match="has not come yet"):
+        restored(made_at=NOON + HOUR)
+    assert not switches.read().is_held
