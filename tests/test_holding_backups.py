@@ -6,8 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from notifications import clock, switches
+from notifications.enums import DeliveryStatus, Reason
 from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat
-from tests.engine import NOON, delivery_of, phone_of, run, send
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from tests.engine import NOON, delivery_of, email_of, phone_of, run, send, status_of
 from tests.forgetful import Forgetful
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
@@ -92,3 +94,20 @@ def test_a_backup_of_tomorrow_is_refused():
     with pytest.raises(CommandError, match="has not come yet"):
         restored(made_at=NOON + HOUR)
     assert not switches.read().is_held
+
+
+# -- what may have left -------------------------------------------------------------------------
+
+
+@pytest.mark.req("H-20")
+def test_one_message_that_cannot_be_written_keeps_no_other_from_going(ana, ben):
+    email_of(ana)
+    phone_of(ben)
+    broken, whole = send(ana, AppointmentReminderPayload.example()), send(ben)
+    broken.payload = broken.payload | {"location_zone": "Mars/Olympus"}
+    broken.save()
+    with clock.at(NOON + MINUTE):
+        restored(made_at=NOON - HOUR)
+        call_command("release")
+    assert status_of(broken, "email") == (DeliveryStatus.SKIPPED, Reason.UNWRITABLE)
+    assert status_of(whole, "sms")[0] == DeliveryStatus.UNKNOWN

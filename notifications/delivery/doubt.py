@@ -5,15 +5,16 @@ attempt whose answer was lost, begun when the backup was made, with the words th
 `settle` then asks the carrier. Nothing of it is repeated on the strength of a rule of thumb.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications import clock
 from notifications.crypto import keys_loaded
-from notifications.delivery.claim import Verdict, attempt_of, settle_verdicts
+from notifications.delivery.claim import UNWRITABLE, Verdict, attempt_of, settle_verdicts
 from notifications.delivery.statuses import Report, audit_settled, move
 from notifications.delivery.words import compose
 from notifications.enums import (
@@ -25,8 +26,11 @@ from notifications.enums import (
 )
 from notifications.facts import facts_for, profiles_for
 from notifications.models import Delivery, DeliveryAttempt, ScheduledNotification
-from notifications.policy import allowed_level, decide
+from notifications.policy import Facts, allowed_level, decide
 from notifications.switches import RESTORED, Switches
+from notifications.types import PatientProfile
+
+logger = logging.getLogger(__name__)
 
 BATCH = 200
 
@@ -65,18 +69,31 @@ def _judge(rows: Sequence[Delivery], restored_from: datetime, report: Report) ->
     known = facts_for(deliveries=rows, now=clock.now(), profiles=profiles, switched=Switches())
     skipped, doubted = [], []
     for row, facts in zip(rows, known, strict=True):
-        decision = decide(facts)
-        if decision.action == Action.SKIP:
-            skipped.append(Verdict(row=row, decision=decision))
+        verdict = _verdict(row, facts, profiles[row.notification.patient_id])
+        if verdict.words is None:
+            skipped.append(verdict)
             continue
-        profile = profiles[row.notification.patient_id]
-        words = compose(row, level=allowed_level(facts), profile=profile)
-        row.level = words.envelope.level
-        doubted.append(_not_known(row, words.content, restored_from))
+        row.level = verdict.words.envelope.level
+        doubted.append(_not_known(row, verdict.words.content, restored_from))
     settle_verdicts(skipped, report)
     DeliveryAttempt.objects.bulk_create(doubted)
     audit_settled([attempt.delivery for attempt in doubted])
     report.add(DeliveryStatus.UNKNOWN, len(doubted))
+
+
+def _verdict(row: Delivery, facts: Facts, profile: PatientProfile) -> Verdict:
+    """Decide about one; with words where it may have left."""
+    try:
+        decision = decide(facts)
+        is_skipped = decision.action == Action.SKIP
+        level = allowed_level(facts)
+        words = None if is_skipped else compose(row, level=level, profile=profile)
+    except Error:
+        raise
+    except Exception as fault:  # whatever breaks in one text must not keep the others waiting
+        logger.error("delivery %s cannot be written: %s", row.pk, type(fault).__name__)
+        return Verdict(row=row, decision=UNWRITABLE)
+    return Verdict(row=row, decision=decision, words=words)
 
 
 def _not_known(row: Delivery, content: dict[str, str], restored_from: datetime) -> DeliveryAttempt:
