@@ -1,15 +1,31 @@
 """A backup was put back, and things are not as tidy as they might be."""
 
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
 
-from notifications import clock, switches
+from notifications import clock, delivery, switches
 from notifications.enums import DeliveryStatus, Reason
 from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat
+from notifications.types import AnswerLost
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
-from tests.engine import NOON, delivery_of, email_of, phone_of, run, send, status_of
+from tests.engine import (
+    BENS_NUMBER,
+    NOON,
+    Told,
+    delivery_of,
+    email_of,
+    phone_of,
+    run,
+    send,
+    status_of,
+)
 from tests.forgetful import Forgetful
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
@@ -111,3 +127,36 @@ def test_one_message_that_cannot_be_written_keeps_no_other_from_going(ana, ben):
         call_command("release")
     assert status_of(broken, "email") == (DeliveryStatus.SKIPPED, Reason.UNWRITABLE)
     assert status_of(whole, "sms")[0] == DeliveryStatus.UNKNOWN
+
+
+@pytest.mark.req("H-20")
+@pytest.mark.parametrize("is_handled", [True, False])
+def test_what_was_left_to_a_person_long_ago_is_not_sent_after_a_restore(ana, carrier, is_handled):
+    phone_of(ana)
+    Told.answers = [AnswerLost(code="503")]
+    made = send(ana)
+    run()
+    run(at=NOON + 16 * MINUTE)
+    assert status_of(made, "sms")[1] == Reason.ANSWER_UNSETTLED
+    if is_handled:
+        delivery.mark_handled(delivery_id=delivery_of(made, "sms").pk, actor="system:desk")
+    Told.known = []
+    later = NOON + timedelta(days=60)
+    with clock.at(later):
+        restored(made_at=later - HOUR)
+        call_command("release")
+    run_for_a_while(since=later)
+    assert len(carrier.texts()) == 1
+    assert status_of(made, "sms") == (DeliveryStatus.UNKNOWN, Reason.ANSWER_UNSETTLED)
+
+
+def test_an_upgrade_asks_after_lost_answers_of_the_last_day_only(ana, ben):
+    for patient, hours in ((ana, 23), (ben, 25)):
+        phone_of(patient, BENS_NUMBER)
+        Delivery.objects.filter(pk=delivery_of(send(patient), "sms").pk).update(
+            status="unknown", status_at=timezone.now() - hours * HOUR, settle_at=None
+        )
+    upgrade = import_module("notifications.migrations.0006_settle_what_is_unknown")
+    upgrade.settle(apps, SimpleNamespace(connection=connection))
+    [asked] = Delivery.objects.filter(settle_at__isnull=False)
+    assert asked.notification.patient_id == ana.pk

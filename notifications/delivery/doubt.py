@@ -115,13 +115,16 @@ def _not_known(row: Delivery, content: dict[str, str], restored_from: datetime) 
 
 
 def _ask_about_open_answers(report: Report) -> None:
-    """What was not known in the backup may have been repeated since: it is not repeated again."""
-    asked = (DeliveryStatus.UNKNOWN, DeliveryStatus.SENDING)
-    tries = DeliveryAttempt.objects.filter(delivery__status__in=asked)
+    """What was not known in the backup may have been repeated since: it is not repeated again.
+
+    What was left to a person then stays with them.
+    """
+    unknown = Delivery.objects.filter(status=DeliveryStatus.UNKNOWN, handled_at=None)
+    unknown = unknown.exclude(reason=Reason.ANSWER_UNSETTLED)
+    sending = Delivery.objects.filter(status=DeliveryStatus.SENDING)
     lost = (AttemptResult.STARTED, AttemptResult.ANSWER_LOST)
-    tries.filter(result__in=lost).exclude(code=RESTORED).update(
-        result=AttemptResult.ANSWER_LOST, code=RESTORED
-    )
-    Delivery.objects.filter(status=DeliveryStatus.SENDING).update(lease_until=clock.real_now())
-    count = Delivery.objects.filter(status=DeliveryStatus.UNKNOWN).update(settle_at=clock.now())
-    report.counts[DeliveryStatus.UNKNOWN] = count
+    for asked in (unknown, sending):
+        tries = DeliveryAttempt.objects.filter(delivery__in=asked, result__in=lost)
+        tries.exclude(code=RESTORED).update(result=AttemptResult.ANSWER_LOST, code=RESTORED)
+    sending.update(lease_until=clock.real_now())
+    report.counts[DeliveryStatus.UNKNOWN] = unknown.update(settle_at=clock.now(), look_ups=0)
