@@ -18,6 +18,7 @@ from portal.notification_types.appointment_reminder import AppointmentReminderPa
 from tests.engine import (
     BENS_NUMBER,
     NOON,
+    NotePayload,
     Told,
     delivery_of,
     email_of,
@@ -160,3 +161,38 @@ def test_an_upgrade_asks_after_lost_answers_of_the_last_day_only(ana, ben):
     upgrade.settle(apps, SimpleNamespace(connection=connection))
     [asked] = Delivery.objects.filter(settle_at__isnull=False)
     assert asked.notification.patient_id == ana.pk
+
+
+@pytest.mark.req("H-20")
+@pytest.mark.parametrize("went", [True, False], ids=["it went", "it never went"])
+def test_what_has_grown_too_old_since_the_backup_is_asked_about_before_it_is_called_unsent(
+    ana, book, went
+):
+    phone_of(ana)
+    made = send(ana, NotePayload(good_until=NOON + 10 * MINUTE))
+    if went:
+        run()
+        forget(made)
+    later = NOON + 20 * MINUTE
+    with clock.at(later):
+        restored(made_at=NOON - MINUTE)
+        call_command("release")
+        assert status_of(made, "sms")[0] == DeliveryStatus.UNKNOWN
+    run_for_a_while(since=later)
+    expected = DeliveryStatus.ACCEPTED if went else DeliveryStatus.EXPIRED
+    assert status_of(made, "sms")[0] == expected
+    assert len(book) == went
+
+
+@pytest.mark.req("H-20")
+def test_what_could_not_have_left_after_the_backup_is_not_asked_about(ana, ben, book):
+    phone_of(ana)
+    stale = send(ana, NotePayload(good_until=NOON + MINUTE))
+    unaddressed = send(ben, NotePayload(good_until=NOON + 10 * MINUTE))
+    with clock.at(NOON + 20 * MINUTE):
+        restored(made_at=NOON + 5 * MINUTE)
+        call_command("release")
+    assert status_of(stale, "sms") == (DeliveryStatus.EXPIRED, Reason.EXPIRED)
+    assert not DeliveryAttempt.objects.exists()
+    outside = unaddressed.deliveries.exclude(channel="in_app")
+    assert {row.status for row in outside} <= {DeliveryStatus.SKIPPED, DeliveryStatus.EXPIRED}

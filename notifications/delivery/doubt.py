@@ -7,6 +7,7 @@ attempt whose answer was lost, begun when the backup was made, with the words th
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import Error, transaction
@@ -64,12 +65,14 @@ def _doubtful(held_at: datetime) -> QuerySet[Delivery]:
 
 
 def _judge(rows: Sequence[Delivery], restored_from: datetime, report: Report) -> None:
-    """Skip what policy skips anyway; an hour at which nothing is sent now says nothing of then."""
+    """Skip what policy would have skipped then too; of then, the hour it is now says nothing."""
     profiles = profiles_for({row.notification.patient_id for row in rows})
     known = facts_for(deliveries=rows, now=clock.now(), profiles=profiles, switched=Switches())
     skipped, doubted = [], []
     for row, facts in zip(rows, known, strict=True):
-        verdict = _verdict(row, facts, profiles[row.notification.patient_id])
+        verdict = _verdict(
+            row, _as_then(facts, restored_from), profiles[row.notification.patient_id]
+        )
         if verdict.words is None:
             skipped.append(verdict)
             continue
@@ -79,6 +82,16 @@ def _judge(rows: Sequence[Delivery], restored_from: datetime, report: Report) ->
     DeliveryAttempt.objects.bulk_create(doubted)
     audit_settled([attempt.delivery for attempt in doubted])
     report.add(DeliveryStatus.UNKNOWN, len(doubted))
+
+
+def _as_then(facts: Facts, restored_from: datetime) -> Facts:
+    """Return the facts without what may have come true only after the message had left.
+
+    What the carrier never had is planned again, and the claim calls it too late or cancelled.
+    """
+    if facts.expires_at is not None and facts.expires_at <= restored_from:
+        return facts
+    return replace(facts, expires_at=None, is_irrelevant=False)
 
 
 def _verdict(row: Delivery, facts: Facts, profile: PatientProfile) -> Verdict:
