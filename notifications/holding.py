@@ -24,7 +24,9 @@ class Released:
 
 
 def release(*, actor: str) -> Released | None:
-    """End the hold; None where nothing is held. Run again after a crash, it goes on.
+    """End the hold; None where nothing is held, or another release or hold came between.
+
+    Run again after a crash, it goes on.
 
     What may have left before a backup was put back is asked about first; the clock then settles
     each by what its carrier says.
@@ -40,7 +42,8 @@ def release(*, actor: str) -> Released | None:
             restored_from=everything.restored_from, held_at=everything.off_at
         ).counts
     with transaction.atomic():
-        switches.lift(actor=actor)
+        if not switches.lift(actor=actor, since=everything.off_at):
+            return None
         delivery.wake_after_commit()
     return Released(
         held_since=everything.off_at, restored_from=everything.restored_from, doubted=doubted

@@ -138,9 +138,21 @@ def _hold_a_backup(*, actor: str, why: str, restored_from: datetime) -> bool:
     return True
 
 
-def lift(*, actor: str) -> bool:
-    """End the hold; return False where there was none."""
+@transaction.atomic
+def lift(*, actor: str, since: datetime | None = None) -> bool:
+    """End the hold, or the one that began at a moment (aware); return False where it is over."""
+    if since is not None and not keep_hold(since=since):
+        return False
     return _switch_on(Switch.EVERYTHING, actor=actor)
+
+
+def keep_hold(*, since: datetime) -> bool:
+    """Let nobody end or renew a hold in this transaction; return False where that is done.
+
+    `since` (aware) says which hold: another may have begun meanwhile.
+    """
+    holds = Switch.objects.filter(name=Switch.EVERYTHING, off_at=since)
+    return holds.select_for_update().first() is not None
 
 
 # -- one channel --------------------------------------------------------------------------------

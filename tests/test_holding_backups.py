@@ -196,3 +196,28 @@ def test_what_could_not_have_left_after_the_backup_is_not_asked_about(ana, ben, 
     assert not DeliveryAttempt.objects.exists()
     outside = unaddressed.deliveries.exclude(channel="in_app")
     assert {row.status for row in outside} <= {DeliveryStatus.SKIPPED, DeliveryStatus.EXPIRED}
+
+
+# -- two releases -------------------------------------------------------------------------------
+
+
+@pytest.mark.req("H-20")
+def test_of_two_releases_the_second_doubts_nothing_that_was_let_go(ana):
+    phone_of(ana)
+    made = send(ana)
+    with clock.at(NOON + MINUTE):
+        restored(made_at=NOON - HOUR)
+        switches.lift(actor="system:release")  # the first, done while the second was beginning
+        second = delivery.doubt(restored_from=NOON - HOUR, held_at=NOON + MINUTE)
+    assert second.total == 0
+    assert status_of(made, "sms")[0] == DeliveryStatus.PLANNED
+
+
+@pytest.mark.req("H-20")
+def test_a_release_does_not_end_a_hold_that_began_after_it():
+    switches.hold(actor="system:hold", why="one")
+    with clock.at(NOON + MINUTE):
+        switches.lift(actor="system:release")
+        switches.hold(actor="system:hold", why="another")
+        assert not switches.lift(actor="system:release", since=NOON)
+    assert switches.read().held_since() == NOON + MINUTE

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import Error, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from notifications import clock
+from notifications import clock, switches
 from notifications.crypto import keys_loaded
 from notifications.delivery.claim import UNWRITABLE, Verdict, attempt_of, settle_verdicts
 from notifications.delivery.statuses import Report, audit_settled, move
@@ -37,16 +37,22 @@ BATCH = 200
 
 
 def doubt(*, restored_from: datetime, held_at: datetime) -> Report:
-    """Take everything that may have left between two moments (aware) for not known."""
+    """Take everything that may have left between two moments (aware) for not known.
+
+    It goes on for as long as the hold that began at the later one lasts: where another release
+    has ended it, rows are no longer what the backup said.
+    """
     report = Report()
     while _doubt_some(restored_from, held_at, report):
         pass
-    _ask_about_open_answers(report)
+    _ask_about_open_answers(held_at, report)
     return report
 
 
 @transaction.atomic
 def _doubt_some(restored_from: datetime, held_at: datetime, report: Report) -> int:
+    if not switches.keep_hold(since=held_at):
+        return 0
     rows = list(_doubtful(held_at)[:BATCH])
     patients = {row.notification.patient_id for row in rows}
     with keys_loaded(patients):
@@ -127,11 +133,14 @@ def _not_known(row: Delivery, content: dict[str, str], restored_from: datetime) 
     return attempt
 
 
-def _ask_about_open_answers(report: Report) -> None:
+@transaction.atomic
+def _ask_about_open_answers(held_at: datetime, report: Report) -> None:
     """What was not known in the backup may have been repeated since: it is not repeated again.
 
     What was left to a person then stays with them.
     """
+    if not switches.keep_hold(since=held_at):
+        return
     unknown = Delivery.objects.filter(status=DeliveryStatus.UNKNOWN, handled_at=None)
     unknown = unknown.exclude(reason=Reason.ANSWER_UNSETTLED)
     sending = Delivery.objects.filter(status=DeliveryStatus.SENDING)

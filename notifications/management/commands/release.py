@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from notifications import switches
 from notifications.enums import DeliveryStatus
 from notifications.holding import Released, release
 
@@ -19,6 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         released = release(actor=ACTOR)
+        if released is None and switches.read().is_held:
+            raise CommandError("All was held once more meanwhile: look why, and release again.")
         if released is None:
             self.stdout.write("Nothing is held.")
             return
