@@ -145,6 +145,7 @@ def carrier(settings):
     settings.EMAIL_BACKEND = "tests.engine.ToldMail"
     settings.NOTIFICATIONS_SMS_PROVIDER = settings.NOTIFICATIONS_PUSH_PROVIDER = "tests.engine.Told"
     Told.answers, Told.handed, Told.known, ToldMail.handed = [], [], None, []
+    Told.written = []
     return Told
 
 

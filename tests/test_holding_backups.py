@@ -10,12 +10,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from notifications import clock, delivery, switches
-from notifications.enums import DeliveryStatus, Reason
-from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat
-from notifications.types import AnswerLost
+from notifications import clock, delivery, incoming, switches
+from notifications.enums import ContactStatus, DeliveryStatus, Reason
+from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat, InboundText
+from notifications.types import AnswerLost, NotSupported, Reply
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.services import default_reminder_rules
+from tests.clinic import a_visit
 from tests.engine import (
+    ANAS_NUMBER,
     BENS_NUMBER,
     NOON,
     NotePayload,
@@ -221,3 +224,100 @@ def test_a_release_does_not_end_a_hold_that_began_after_it():
         switches.hold(actor="system:hold", why="another")
         assert not switches.lift(actor="system:release", since=NOON)
     assert switches.read().held_since() == NOON + MINUTE
+
+
+# -- what patients wrote meanwhile --------------------------------------------------------------
+
+
+def wrote(words, *, at, number=ANAS_NUMBER, key="SM1"):
+    """Let a number write to the practice after the backup was made."""
+    return Reply(event_key=key, sender=number, text=words, written_at=at)
+
+
+@pytest.mark.req("H-20")
+@pytest.mark.req("M-04")
+def test_who_said_stop_after_the_backup_gets_no_text_after_the_restore(ana, ben, carrier, capsys):
+    phone_of(ana)
+    phone_of(ben, BENS_NUMBER)
+    Told.known = []
+    Told.written = [
+        wrote("STOP", at=NOON - 2 * HOUR, number=BENS_NUMBER, key="SM0"),  # the backup knows it
+        wrote("STOP", at=NOON - MINUTE),
+    ]
+    hers, his = send(ana), send(ben)
+    with clock.at(NOON + MINUTE):
+        restored(made_at=NOON - HOUR)
+        call_command("release")
+    assert "1 texts that patients wrote" in capsys.readouterr().out
+    run_for_a_while(since=NOON + MINUTE)
+    assert status_of(hers, "sms") == (DeliveryStatus.SKIPPED, Reason.OPTED_OUT_STOP)
+    assert status_of(his, "sms")[0] == DeliveryStatus.ACCEPTED
+    assert carrier.numbers() == [BENS_NUMBER]
+    [text] = InboundText.objects.all()
+    assert (text.received_at, text.answer) == (NOON - MINUTE, None)
+
+
+@pytest.mark.req("H-20")
+@pytest.mark.parametrize("words", [("STOP", "START"), ("START", "STOP")])
+def test_the_last_word_counts_also_where_it_came_in_before_the_older_ones_were_fetched(ana, words):
+    contact = phone_of(ana)
+    earlier, later = words
+    Told.written = [
+        wrote(earlier, at=NOON - HOUR / 2),
+        wrote(later, at=NOON, key="SM2"),
+    ]
+    restored(made_at=NOON - HOUR)
+    incoming.take_reply(channel="sms", reply=Reply(event_key="SM2", sender=ANAS_NUMBER, text=later))
+    with clock.at(NOON + MINUTE):
+        call_command("release")
+    contact.refresh_from_db()
+    assert (contact.status == ContactStatus.OPTED_OUT) == (later == "STOP")
+
+
+@pytest.mark.req("H-20")
+def test_a_yes_that_was_fetched_confirms_no_visit_and_waits_for_a_person(ana, location, provider):
+    phone_of(ana)
+    default_reminder_rules(location)
+    in_two_days = NOON + timedelta(days=2)
+    visit = a_visit(ana, in_two_days, location=location, provider=provider, announce=False)
+    run()  # the question that the backup knows; what was asked after it, it does not
+    Told.written = [wrote("YES", at=NOON + MINUTE)]
+    with clock.at(NOON + HOUR):
+        restored(made_at=NOON)
+        call_command("release")
+    visit.refresh_from_db()
+    assert visit.confirmed_at is None
+    assert InboundText.objects.get().handled_at is None
+
+
+@pytest.mark.req("H-20")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(NotSupported(), "cannot list what patients wrote"), (AnswerLost(code="503"), r"\(503\)")],
+)
+def test_where_the_carrier_cannot_say_who_said_stop_all_stays_held(ana, carrier, fault, said):
+    phone_of(ana)
+    Told.written = fault
+    made = send(ana)
+    with clock.at(NOON + MINUTE):
+        restored(made_at=NOON - HOUR)
+        with pytest.raises(CommandError, match=said):
+            call_command("release")
+        run()
+        assert status_of(made, "sms")[0] == DeliveryStatus.PLANNED
+        call_command("release", without_replies=True)
+    assert not switches.read().is_held
+
+
+def test_a_hold_without_a_backup_asks_no_carrier_what_was_written(ana):
+    Told.written = NotSupported()
+    call_command("hold")
+    call_command("release")
+    assert not switches.read().is_held
+
+
+def test_where_no_texts_are_sent_nobody_is_asked_who_said_stop(settings):
+    settings.NOTIFICATIONS_SMS_PROVIDER = ""
+    restored(made_at=NOON - HOUR)
+    call_command("release")
+    assert not switches.read().is_held

@@ -9,6 +9,10 @@ from notifications import clock, switches, watermark
 from notifications.management.moments import EXAMPLE, moment_of
 
 ACTOR = "system:hold"
+BEFORE_RELEASE = (
+    "Before that, enter again what was changed here after the backup, in the portal or at the "
+    "desk: withdrawals, settings, addresses, visits. STOPs by text are fetched from the carrier."
+)
 
 
 class Command(BaseCommand):
@@ -31,6 +35,8 @@ class Command(BaseCommand):
             since = switches.read().held_since()
             raise CommandError(f"Everything is held already, since {since:%Y-%m-%d %H:%M} UTC.")
         self.stdout.write("Nothing leaves until `manage.py release`. Inboxes go on as usual.")
+        if moment is not None:
+            self.stdout.write(BEFORE_RELEASE)
 
 
 def _made_at(text: str | None) -> datetime | None:
