@@ -14,6 +14,7 @@ from notifications import clock, delivery, incoming, switches
 from notifications.enums import ContactStatus, DeliveryStatus, Reason
 from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat, InboundText
 from notifications.types import AnswerLost, NotSupported, Reply
+from portal.models import Appointment
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services import default_reminder_rules
 from tests.clinic import a_visit
@@ -275,19 +276,29 @@ def test_the_last_word_counts_also_where_it_came_in_before_the_older_ones_were_f
 
 
 @pytest.mark.req("H-20")
-def test_a_yes_that_was_fetched_confirms_no_visit_and_waits_for_a_person(ana, location, provider):
+def test_a_yes_that_was_fetched_confirms_no_visit_and_waits_for_a_person(
+    ana, ben, location, provider
+):
     phone_of(ana)
+    phone_of(ben, BENS_NUMBER)
     default_reminder_rules(location)
     in_two_days = NOON + timedelta(days=2)
-    visit = a_visit(ana, in_two_days, location=location, provider=provider, announce=False)
-    run()  # the question that the backup knows; what was asked after it, it does not
-    Told.written = [wrote("YES", at=NOON + MINUTE)]
+    hers, his = (
+        a_visit(each, in_two_days, location=location, provider=provider, announce=False)
+        for each in (ana, ben)
+    )
+    run()  # the questions that the backup knows; what was asked after it, it does not
+    Told.written = [wrote("1", at=NOON + MINUTE)]
     with clock.at(NOON + HOUR):
         restored(made_at=NOON)
+        reply = Reply(event_key="SM9", sender=BENS_NUMBER, text="1")
+        incoming.take_reply(channel="sms", reply=reply)  # he answers while all is held
         call_command("release")
-    visit.refresh_from_db()
-    assert visit.confirmed_at is None
-    assert InboundText.objects.get().handled_at is None
+    hers.refresh_from_db()
+    his.refresh_from_db()
+    assert (hers.status, his.status) == (Appointment.Status.BOOKED, Appointment.Status.CONFIRMED)
+    [waiting] = InboundText.objects.filter(handled_at=None)
+    assert waiting.number == ANAS_NUMBER
 
 
 @pytest.mark.req("H-20")
