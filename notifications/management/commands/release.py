@@ -13,8 +13,8 @@ from notifications.types import ChannelError, NotSupported
 ACTOR = "system:release"
 BY_HAND = (
     "what patients wrote since the backup, so all stays held. Try again, or look at the texts "
-    "that came in since on the carrier's own pages, enter each STOP at the patient's addresses in "
-    "the admin, and run `manage.py release --without-replies`."
+    "that came in since on the carrier's own pages, withdraw the consent of whoever wrote STOP at "
+    "their address in the admin, and run `manage.py release --without-replies`."
 )
 LOST = (
     "What patients or the desk changed here after the backup is gone: withdrawals, settings, "
