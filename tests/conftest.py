@@ -154,3 +154,11 @@ def noon():
     """A Tuesday at noon where Ana and Ben live: nothing is held at this hour."""
     with clock.at(NOON):
         yield NOON
+
+
+@pytest.fixture
+def mark(settings, tmp_path, monkeypatch):
+    """The file outside the database in which each tick is noted, in real time."""
+    monkeypatch.setattr(clock, "is_pretended", lambda: False)
+    settings.NOTIFICATIONS_WATERMARK = str(tmp_path / "var" / "watermark")
+    return tmp_path / "var" / "watermark"

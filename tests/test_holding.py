@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from notifications import clock, switches
+from notifications import clock, delivery, switches
 from notifications.enums import DeliveryStatus, Reason
-from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Switch
-from notifications.scheduler import notification_scheduler_service
+from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat, Switch
+from notifications.scheduler import notification_scheduler_service, tick
 from notifications.services import patient_notification_service
 from notifications.types import Receipt
 from tests.engine import (
@@ -212,6 +213,23 @@ def test_an_email_repeated_after_the_backup_is_not_repeated_again(ana, carrier, 
         run(at=NOON + minutes * MINUTE)
     assert len(ToldMail.handed) == 1
     assert status_of(made, "email") == (DeliveryStatus.UNKNOWN, Reason.ANSWER_UNSETTLED)
+
+
+@pytest.mark.req("H-20")
+def test_a_database_older_than_this_machine_has_seen_is_held_by_itself(ana, carrier, mark, capsys):
+    phone_of(ana)
+    tick()
+    three_hours_ago = timezone.now() - 3 * HOUR
+    Heartbeat.objects.filter(name="watermark").update(beat_at=three_hours_ago)
+    made = send(ana)
+    delivery.work()  # a wake-up comes before the first tick
+    assert status_of(made, "sms") == PLANNED
+    everything = switches.read().everything
+    assert everything.off_by == "system:watermark"
+    assert timezone.now() - everything.restored_from > 2 * HOUR
+    release(capsys)
+    tick()
+    assert not switches.read().is_held
 
 
 def test_no_attempt_of_a_backup_counts_as_the_carriers_fault(ana, carrier, capsys):

@@ -5,25 +5,16 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
-from notifications import clock, delivery, switches, watermark
+from notifications import clock, switches, watermark
 from notifications.enums import DeliveryStatus
 from notifications.models import Heartbeat
 from notifications.scheduler import tick
-from tests.engine import phone_of, send, status_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PLANNED = (DeliveryStatus.PLANNED, "")
-
-
-@pytest.fixture
-def mark(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(clock, "is_pretended", lambda: False)  # the file keeps real time
-    settings.NOTIFICATIONS_WATERMARK = str(tmp_path / "var" / "watermark")
-    return tmp_path / "var" / "watermark"
 
 
 def set_back(hours: float) -> None:
@@ -45,22 +36,6 @@ def test_another_machines_slow_clock_is_no_backup(mark):
     with mock.patch.object(clock, "real_now", lambda: real - MINUTE):
         watermark.note()  # the same database, the other machine's file
     mark.write_text(here)
-    tick()
-    assert not switches.read().is_held
-
-
-@pytest.mark.req("H-20")
-def test_a_database_older_than_this_machine_has_seen_is_held_by_itself(ana, carrier, mark):
-    phone_of(ana)
-    tick()
-    set_back(3)
-    made = send(ana)
-    delivery.work()  # a wake-up comes before the first tick
-    assert status_of(made, "sms") == PLANNED
-    everything = switches.read().everything
-    assert everything.off_by == "system:watermark"
-    assert timezone.now() - everything.restored_from > 2 * HOUR
-    call_command("release")
     tick()
     assert not switches.read().is_held
 
