@@ -141,14 +141,40 @@ def hold(*, actor: str, why: str, restored_from: datetime | None = None) -> bool
     """Let nothing leave until a person releases it; return False if that is so already.
 
     `restored_from` (aware): the database is a backup of that moment, so what was due since may
-    have been sent though the rows do not say so.
+    have been sent though the rows do not say so. That is written whatever was held before: the
+    backup may have been made under a hold. Of two such moments the earlier stays.
     """
-    return _switch_off(Switch.EVERYTHING, actor=actor, why=why, restored_from=restored_from)
+    if restored_from is None:
+        return _switch_off(Switch.EVERYTHING, actor=actor, why=why)
+    return _hold_a_backup(actor=actor, why=why, restored_from=restored_from)
 
 
-def lift(*, actor: str) -> bool:
-    """End the hold; return False where there was none."""
+@transaction.atomic
+def _hold_a_backup(*, actor: str, why: str, restored_from: datetime) -> bool:
+    Switch.objects.get_or_create(name=Switch.EVERYTHING)
+    switch = Switch.objects.select_for_update().get(name=Switch.EVERYTHING)
+    switch.off_at, switch.off_by, switch.why = clock.now(), actor, why[:200]
+    switch.restored_from = min(restored_from, switch.restored_from or restored_from)
+    switch.save()
+    _audit(switch.name, actor=actor, change="off")
+    return True
+
+
+@transaction.atomic
+def lift(*, actor: str, since: datetime | None = None) -> bool:
+    """End the hold, or the one that began at a moment (aware); return False where it is over."""
+    if since is not None and not keep_hold(since=since):
+        return False
     return _switch_on(Switch.EVERYTHING, actor=actor)
+
+
+def keep_hold(*, since: datetime) -> bool:
+    """Let nobody end or renew a hold in this transaction; return False where that is done.
+
+    `since` (aware) says which hold: another may have begun meanwhile.
+    """
+    holds = Switch.objects.filter(name=Switch.EVERYTHING, off_at=since)
+    return holds.select_for_update().first() is not None
 
 
 # -- one channel --------------------------------------------------------------------------------
@@ -177,9 +203,9 @@ def resume(*, channel: str, actor: str) -> Switch | None:
 
 
 @transaction.atomic
-def _switch_off(name: str, *, actor: str, why: str, **more: datetime | None) -> bool:
+def _switch_off(name: str, *, actor: str, why: str) -> bool:
     Switch.objects.get_or_create(name=name)
-    changes = {"off_at": clock.now(), "off_by": actor, "why": why[:200], **more}
+    changes = {"off_at": clock.now(), "off_by": actor, "why": why[:200], "restored_from": None}
     if not Switch.objects.filter(name=name, off_at=None).update(**changes):
         return False
     _audit(name, actor=actor, change="off")

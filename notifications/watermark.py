@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "system:watermark"
 INSTALLED, MARK = "installed", "watermark"  # heartbeats: one ever, one a minute
-SLACK = timedelta(minutes=2)  # the file may be a tick ahead of a database that was not restored
+# The file holds what the database said, so it is ahead of none but an earlier one. A standby that
+# took over without the last few seconds is an earlier one too.
+SLACK = timedelta(seconds=10)
 
 
 def note() -> None:
@@ -28,11 +30,7 @@ def note() -> None:
     path = _path()
     if path is None or clock.is_pretended():
         return
-    installed, _new = Heartbeat.objects.get_or_create(
-        name=INSTALLED, defaults={"beat_at": clock.real_now()}
-    )
-    heartbeats.beat(MARK)
-    said = {INSTALLED: installed.beat_at.isoformat(), MARK: clock.real_now().isoformat()}
+    said = {name: moment.isoformat() for name, moment in _noted().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
@@ -42,14 +40,26 @@ def note() -> None:
         logger.error("the watermark cannot be written: %s", type(fault).__name__)
 
 
+def _noted() -> dict[str, datetime]:
+    """Move the database's own mark to now, never back, and return what stands there."""
+    now = clock.real_now()
+    first = [Heartbeat(name=name, beat_at=now) for name in (INSTALLED, MARK)]
+    Heartbeat.objects.bulk_create(first, ignore_conflicts=True)
+    Heartbeat.objects.filter(name=MARK, beat_at__lt=now).update(beat_at=now)
+    return _marks()
+
+
+def _marks() -> dict[str, datetime]:
+    names = (INSTALLED, MARK)
+    return dict(Heartbeat.objects.filter(name__in=names).values_list("name", "beat_at"))
+
+
 def hold_if_restored() -> bool:
     """Hold everything when this database is an earlier one than this machine last saw."""
     seen = _seen()
     if not seen:
         return False
-    beats = dict(
-        Heartbeat.objects.filter(name__in=(INSTALLED, MARK)).values_list("name", "beat_at")
-    )
+    beats = _marks()
     is_the_same = beats.get(INSTALLED) == seen[INSTALLED]
     if not is_the_same or MARK not in beats or beats[MARK] + SLACK >= seen[MARK]:
         return False
@@ -58,6 +68,15 @@ def hold_if_restored() -> bool:
         logger.error("the database comes from a backup: all is held until manage.py release")
         _forget()
     return held
+
+
+def made_at(*, said: datetime) -> datetime:
+    """Return when a restored database's backup was made (aware): no later than its last tick.
+
+    What a person says may be a day or a time zone off; what the database noted is not.
+    """
+    noted = heartbeats.last(MARK)
+    return said if noted is None else min(said, noted)
 
 
 def _path() -> Path | None:

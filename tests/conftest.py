@@ -145,6 +145,7 @@ def carrier(settings):
     settings.EMAIL_BACKEND = "tests.engine.ToldMail"
     settings.NOTIFICATIONS_SMS_PROVIDER = settings.NOTIFICATIONS_PUSH_PROVIDER = "tests.engine.Told"
     Told.answers, Told.handed, Told.known, ToldMail.handed = [], [], None, []
+    Told.written = []
     return Told
 
 
@@ -153,3 +154,11 @@ def noon():
     """A Tuesday at noon where Ana and Ben live: nothing is held at this hour."""
     with clock.at(NOON):
         yield NOON
+
+
+@pytest.fixture
+def mark(settings, tmp_path, monkeypatch):
+    """The file outside the database in which each tick is noted, in real time."""
+    monkeypatch.setattr(clock, "is_pretended", lambda: False)
+    settings.NOTIFICATIONS_WATERMARK = str(tmp_path / "var" / "watermark")
+    return tmp_path / "var" / "watermark"

@@ -18,6 +18,7 @@ from notifications.types import (
     NotificationPayload,
     NotSupported,
     Receipt,
+    Reply,
     SendResult,
     phi,
     public,
@@ -160,6 +161,7 @@ class Told:
     answers: ClassVar[list[Answer]] = []
     handed: ClassVar[list[tuple[str, Envelope, Mapping[str, str]]]] = []
     known: ClassVar[list[Receipt] | None] = None  # what it answers when it is asked
+    written: ClassVar[list[Reply] | Exception] = []  # what came in, or why it cannot tell
 
     def __init__(self, *, channel: str) -> None:
         self.channel = channel
@@ -173,6 +175,12 @@ class Told:
         if Told.known is None:
             raise NotSupported
         return [each for each in Told.known if each.delivery_id in (None, envelope.delivery_id)]
+
+    def replies_since(self, *, since: datetime) -> list[Reply]:
+        """Say what patients wrote, or fail as it was told."""
+        if isinstance(Told.written, Exception):
+            raise Told.written
+        return [each for each in Told.written if each.written_at >= since]
 
     @classmethod
     def texts(cls) -> list[str]:

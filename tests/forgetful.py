@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from notifications import clock
 from notifications.providers import twilio_calls
-from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, SendResult
+from notifications.types import AnswerLost, ChannelError, Envelope, Receipt, Reply, SendResult
 
 
 class Fate(StrEnum):
@@ -101,6 +101,10 @@ class Forgetful:
             if (each.sid == provider_id if provider_id else _is_like(each, number, content, since))
         ]
         return [_receipt(each, envelope) for each in found]
+
+    def replies_since(self, *, since: datetime) -> list[Reply]:
+        """Nobody writes to it."""
+        return []
 
     def receipts(self, *, request: HttpRequest, delivery_id: UUID | None = None) -> list[Receipt]:
         token = settings.NOTIFICATIONS_TWILIO_AUTH_TOKEN

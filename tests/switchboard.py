@@ -25,6 +25,7 @@ class Switchboard(ThreadingHTTPServer):
         super().__init__((HOST, 0), _Operator)
         self.texts: list[dict[str, str]] = []
         self.calls: list[tuple[str, str]] = []  # path and credentials
+        self.asked: list[dict[str, str]] = []  # what lists were asked for
         self.answers: list[tuple[int, Any, dict[str, str]]] = []
 
     def will_say(self, status: int, body: Any = None, **headers: str) -> None:
@@ -54,6 +55,11 @@ class _Operator(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._answer(status, body if isinstance(body, str) else json.dumps(body), headers)
+
+    def do_GET(self) -> None:
+        self.server.asked.append(dict(parse_qsl(urlsplit(self.path).query)))
+        status, body, headers = self.server.answers.pop(0)
+        self._answer(status, json.dumps(body), headers)
 
     def _answer(self, status: int, body: str, headers: dict[str, str]) -> None:
         self.send_response(status)

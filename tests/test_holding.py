@@ -1,13 +1,12 @@
 """All is held: by a person, or because the database comes from a backup."""
 
-import json
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from notifications import clock, delivery, switches, watermark
+from notifications import clock, delivery, switches
 from notifications.enums import DeliveryStatus, Reason
 from notifications.models import AuditEvent, Delivery, DeliveryAttempt, Heartbeat, Switch
 from notifications.scheduler import notification_scheduler_service, tick
@@ -216,31 +215,12 @@ def test_an_email_repeated_after_the_backup_is_not_repeated_again(ana, carrier, 
     assert status_of(made, "email") == (DeliveryStatus.UNKNOWN, Reason.ANSWER_UNSETTLED)
 
 
-def send_at_without_running(at, patient):
-    with clock.at(at):
-        return send(patient)
-
-
-# -- the watermark ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def mark(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(clock, "is_pretended", lambda: False)  # the file keeps real time
-    settings.NOTIFICATIONS_WATERMARK = str(tmp_path / "var" / "watermark")
-    return tmp_path / "var" / "watermark"
-
-
-def set_back(hours: float) -> None:
-    """Make the database what it was some hours ago, as a backup does."""
-    Heartbeat.objects.filter(name="watermark").update(beat_at=timezone.now() - hours * HOUR)
-
-
 @pytest.mark.req("H-20")
 def test_a_database_older_than_this_machine_has_seen_is_held_by_itself(ana, carrier, mark, capsys):
     phone_of(ana)
     tick()
-    set_back(3)
+    three_hours_ago = timezone.now() - 3 * HOUR
+    Heartbeat.objects.filter(name="watermark").update(beat_at=three_hours_ago)
     made = send(ana)
     delivery.work()  # a wake-up comes before the first tick
     assert status_of(made, "sms") == PLANNED
@@ -252,35 +232,6 @@ def test_a_database_older_than_this_machine_has_seen_is_held_by_itself(ana, carr
     assert not switches.read().is_held
 
 
-def test_an_outage_of_a_day_is_no_backup(mark):
-    tick()
-    set_back(24)
-    said = json.loads(mark.read_text())
-    mark.write_text(
-        json.dumps(
-            said | {"watermark": Heartbeat.objects.get(name="watermark").beat_at.isoformat()}
-        )
-    )
-    tick()
-    assert not switches.read().is_held
-
-
-def test_another_database_beside_the_same_file_is_no_backup(mark):
-    tick()
-    Heartbeat.objects.filter(name="installed").update(beat_at=timezone.now() - HOUR)
-    set_back(24)
-    tick()
-    assert not switches.read().is_held
-
-
-@pytest.mark.parametrize("rubbish", ["", "{}", "[1]", '{"installed": 7}', "\x00"])
-def test_a_file_full_of_rubbish_is_none(mark, rubbish):
-    tick()
-    set_back(24)
-    mark.write_text(rubbish)
-    assert watermark.hold_if_restored() is False
-
-
 def test_no_attempt_of_a_backup_counts_as_the_carriers_fault(ana, carrier, capsys):
     phone_of(ana)
     for _each in range(6):
@@ -290,3 +241,8 @@ def test_no_attempt_of_a_backup_counts_as_the_carriers_fault(ana, carrier, capsy
     assert DeliveryAttempt.objects.filter(code="restored").count() == 6
     switches.note_trouble(channel="sms")
     assert switches.read().shut() == []
+
+
+def send_at_without_running(at, patient):
+    with clock.at(at):
+        return send(patient)

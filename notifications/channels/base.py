@@ -79,6 +79,13 @@ class Channel(ABC):
         """Return what a carrier wants to hear after a reply: our answer to the patient, if any."""
         return HttpResponse(status=204)
 
+    def replies_since(self, *, since: datetime) -> list[Reply]:
+        """Ask the carrier what patients wrote since a moment (aware); oldest first.
+
+        Raises NotSupported where it cannot be asked, ChannelError when it gives no answer.
+        """
+        raise NotSupported
+
     def reports(self) -> bool:
         """Return whether its carrier tells, unasked, what became of each message."""
         return False

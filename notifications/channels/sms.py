@@ -61,6 +61,9 @@ class Sms(Channel):
     def replies(self, *, request: HttpRequest) -> list[Reply]:
         return self._carrier().replies(request=request)
 
+    def replies_since(self, *, since: datetime) -> list[Reply]:
+        return self._carrier().replies_since(since=since)
+
     def reply_response(self, *, answer: str) -> HttpResponse:
         return self._carrier().reply_response(answer=to_gsm7(answer))
 

@@ -1,6 +1,7 @@
 """Keep what a carrier called with before anything is made of it. A repeat is the same row."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -22,15 +23,19 @@ def keep(
     key: str,
     content: Mapping[str, Any],
     delivery_id: UUID | None = None,
+    came_at: datetime | None = None,
 ) -> CarrierEvent | None:
-    """Write down an event that has not been seen before; None for a repeat."""
+    """Write down an event that has not been seen before; None for a repeat.
+
+    `came_at` (aware): when it came to the carrier, where that was not just now.
+    """
     event = CarrierEvent(
         channel=channel,
         kind=kind,
         key=_short(key),
         content=dict(content),
         delivery_id=delivery_id,
-        received_at=clock.now(),
+        received_at=came_at or clock.now(),
     )
     CarrierEvent.objects.bulk_create([event], ignore_conflicts=True)
     return CarrierEvent.objects.filter(pk=event.pk).first()

@@ -78,15 +78,23 @@ FOR_A_PERSON = Outcome()
 def take_reply(*, channel: str, reply: Reply) -> str:
     """Keep a text that a verified call brought, act on it, and return what to answer; "" for none.
 
-    A repeat does nothing and is not answered, nor is what the carrier has answered already.
+    A repeat does nothing and is not answered, nor is what the carrier has answered already. Of
+    what was fetched from the carrier afterwards only STOP and START are acted on.
     """
     content = {
         "sender": reply.sender,
         "text": reply.text,
         "is_stop": reply.is_stop,
         "raw": dict(reply.raw),
+        "is_fetched": reply.written_at is not None,
     }
-    kept = keep(channel=channel, kind=CarrierEventKind.REPLY, key=reply.event_key, content=content)
+    kept = keep(
+        channel=channel,
+        kind=CarrierEventKind.REPLY,
+        key=reply.event_key,
+        content=content,
+        came_at=reply.written_at,
+    )
     if kept is None:
         return ""
     windows.passing(windows.Window.BEFORE_RECEIPT)
@@ -145,9 +153,11 @@ def _write_down(event: CarrierEvent) -> InboundText:
 
 def _settle(event: CarrierEvent, *, is_answered: bool = False, is_late: bool = False) -> str:
     text, actor = _write_down(event), f"system:reply:{event.pk}"
+    is_fetched = bool(event.content.get("is_fetched"))
+    acts, is_late = (ACTS_AFTERWARDS, True) if is_fetched else (ACTS, is_late)
     _audit(text, AuditAction.REPLY, actor=actor, meaning=text.meaning)
     heard = Heard(text=text, addresses=addresses_of(text), actor=actor, is_late=is_late)
-    outcome = ACTS.get(text.meaning, _leave)(heard)
+    outcome = acts.get(text.meaning, _leave)(heard)
     answer = "" if is_answered or is_late else outcome.answer
     if answer:
         text.answer = answer
@@ -216,6 +226,8 @@ ACTS: dict[str, Callable[[Heard], Outcome]] = {
     ReplyMeaning.CALL: _call,
     ReplyMeaning.CONFIRM: _confirm,
 }
+# Of what is fetched after a restore: what a yes was said to may be missing from the database.
+ACTS_AFTERWARDS = {meaning: ACTS[meaning] for meaning in (ReplyMeaning.STOP, ReplyMeaning.START)}
 
 
 def _is_answered(notification, *, actor: str) -> bool:

@@ -153,6 +153,19 @@ class Twilio:
             answers_stop=_is_on(settings.NOTIFICATIONS_TWILIO_ANSWERS_STOP),
         )
 
+    def replies_since(self, *, since: datetime) -> list[Reply]:
+        """Ask Twilio what patients wrote. Raises NotSupported where it keeps no words."""
+        if _is_on(settings.NOTIFICATIONS_TWILIO_REDACTION):
+            raise NotSupported
+        http = self.http()
+        try:
+            ours = settings.NOTIFICATIONS_TWILIO_FROM
+            return twilio_look_ups.written(_client(http), to=ours, since=since)
+        except ValueError:
+            raise AnswerLost(code="unreadable") from None
+        finally:
+            http.session.close()
+
     def reply_response(self, *, answer: str) -> HttpResponse:
         return twilio_calls.reply_response(answer=answer)
 

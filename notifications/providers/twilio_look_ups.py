@@ -7,17 +7,19 @@ returned as well, without a status: it is no proof of anything, and neither is i
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from twilio.base import values
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from notifications.providers.twilio_calls import receipt
-from notifications.types import OTHER_WORDS, AnswerLost, ChannelError, Receipt
+from notifications.types import OTHER_WORDS, AnswerLost, ChannelError, Receipt, Reply
 
 CLOCKS_DIFFER = timedelta(minutes=10)  # Twilio's and ours; others' messages are known by their ids
 PAGE, MOST = 50, 1000  # messages of one number
 INBOUND = "inbound"
+LARGEST_PAGE, MOST_WRITTEN = 1000, 20_000  # messages of everybody
 
 
 def found(client: Client, *, number: str, text: str, since: datetime, sid: str) -> list[Receipt]:
@@ -59,6 +61,36 @@ def _recognised(message: MessageInstance, text: str) -> Receipt:
     if message.body and message.body.endswith(text):
         return said
     return replace(said, status=None, code=OTHER_WORDS if message.body else "", meaning=None)
+
+
+def written(client: Client, *, to: str, since: datetime) -> list[Reply]:
+    """Return what was written to our number since a moment (aware), oldest first.
+
+    `to` "": to any of our numbers. What came in was sent when it was made, so it can be asked for
+    by its date. Raises ChannelError where Twilio gives no answer, or more than is read.
+    """
+    since = (since - CLOCKS_DIFFER).astimezone(UTC)  # the SDK writes "Z" behind any zone's time
+    listed = client.messages.stream(
+        to=to or values.unset,
+        date_sent_after=since,
+        page_size=LARGEST_PAGE,
+        limit=MOST_WRITTEN,
+    )
+    messages = list(listed)
+    if len(messages) == MOST_WRITTEN:
+        raise AnswerLost(code="too_many")
+    came = [each for each in reversed(messages) if each.direction == INBOUND]
+    return [_reply(each) for each in sorted(came, key=lambda each: each.date_created)]
+
+
+def _reply(message: MessageInstance) -> Reply:
+    return Reply(
+        event_key=message.sid,
+        sender=message.from_,
+        text=message.body or "",
+        written_at=message.date_created,
+        raw={"MessageSid": message.sid, "From": message.from_, "Body": message.body or ""},
+    )
 
 
 def _receipt(message: MessageInstance) -> Receipt:

@@ -108,13 +108,17 @@ OTHER_WORDS = "other_words"  # the code of what a look-up found and did not reco
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A text a patient sent us. `is_answered`: the carrier has answered it already (STOP, HELP)."""
+    """A text a patient sent us. `is_answered`: the carrier has answered it already (STOP, HELP).
+
+    `written_at` (aware): when it came to the carrier, of one that was asked for afterwards.
+    """
 
     event_key: str
     sender: str  # E.164
     text: str
     is_answered: bool = False
     is_stop: bool = False  # the carrier took it for an opt-out, whatever its words
+    written_at: datetime | None = None  # None: it has just come
     raw: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 

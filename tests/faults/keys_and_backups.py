@@ -44,21 +44,28 @@ def key_rotated(bench: Bench, *, name: str, runs: int) -> None:
     bench.site.start_workers(**bench.workers)
 
 
-def restored(bench: Bench, *, name: str, runs: int) -> None:
+def restored_under_a_hold(bench: Bench, *, name: str, runs: int) -> None:
+    """Restore a backup that was made while all was held, as before an upgrade."""
+    restored(bench, name=name, runs=runs, is_held=True)
+
+
+def restored(bench: Bench, *, name: str, runs: int, is_held: bool = False) -> None:
     """Restore a backup in which messages wait that have long been sent.
 
     They are held, the carrier is asked about each, and only what it never had is sent.
     """
     count = max(5, runs // 4)
-    backup = bench.site.folder / "backup"
+    backup = bench.site.folder / ("backup-under-a-hold" if is_held else "backup")
     sent_before = Crowd.of(bench, count)
     sent_before.tell()
     sent_before.wait(seconds=bench.patience)
     waiting = Crowd.of(bench, count)
     with _everything_stopped(bench):
         waiting.tell()
+        _hold(bench, is_held=is_held)
         connections.close_all()
         _copy(bench, backup)
+        _release(bench, is_held=is_held)
     made_at = timezone.now()
     waiting.wait(seconds=bench.patience)
     time.sleep(2)  # their receipts
@@ -76,8 +83,19 @@ def restored(bench: Bench, *, name: str, runs: int) -> None:
         crowd.wait(seconds=bench.patience)
     more = sent_before.judged() + unsent.judged() + Counter(contradicted=early)
     note = f"{count} sent before the backup, {count} after it, {count} not yet"
+    note += "; made under a hold" if is_held else ""
     waiting.settled.update(unsent.settled)
     waiting.write(name=name, runs=count * 3, since=begun, note=note, more=more)
+
+
+def _hold(bench: Bench, *, is_held: bool) -> None:
+    if is_held:
+        bench.site.manage("hold", "--why", "before an upgrade")
+
+
+def _release(bench: Bench, *, is_held: bool) -> None:
+    if is_held:
+        bench.site.manage("release")
 
 
 def _copies(bench: Bench, crowd: Crowd) -> Counter[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.faults.calls import thousand_calls
 from tests.faults.clock_moves import clock_moved
-from tests.faults.keys_and_backups import key_rotated, restored
+from tests.faults.keys_and_backups import key_rotated, restored, restored_under_a_hold
 from tests.faults.outages import (
     database_away,
     killed_at_random,
@@ -24,5 +24,6 @@ SCENARIOS: dict[str, Callable[..., None]] = {
     "Calls repeated": thousand_calls,
     "W9": key_rotated,
     "W10": restored,
+    "W10, under a hold": restored_under_a_hold,
     "Clock moved": clock_moved,
 }

@@ -1,13 +1,18 @@
 """`manage.py hold`: let nothing leave until `manage.py release`; patients' inboxes go on."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from notifications import switches
+from notifications import clock, switches, watermark
 from notifications.management.moments import EXAMPLE, moment_of
 
 ACTOR = "system:hold"
+BEFORE_RELEASE = (
+    "Before that, enter again what was changed here after the backup, in the portal or at the "
+    "desk: withdrawals, settings, addresses, visits. STOPs by text are fetched from the carrier."
+)
 
 
 class Command(BaseCommand):
@@ -25,8 +30,23 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        moment = moment_of(options["restored"], option="--restored")
+        moment = _made_at(options["restored"])
         if not switches.hold(actor=ACTOR, why=options["why"], restored_from=moment):
             since = switches.read().held_since()
             raise CommandError(f"Everything is held already, since {since:%Y-%m-%d %H:%M} UTC.")
         self.stdout.write("Nothing leaves until `manage.py release`. Inboxes go on as usual.")
+        if moment is not None:
+            self.stdout.write(BEFORE_RELEASE)
+
+
+def _made_at(text: str | None) -> datetime | None:
+    """Return when the backup was made, as it was said and the database knows."""
+    moment = moment_of(text, option="--restored")
+    if moment is None:
+        return None
+    if moment > clock.now():
+        raise CommandError(
+            f"--restored {text!r} has not come yet: write when the backup was made, and look at "
+            "the time zone."
+        )
+    return watermark.made_at(said=moment)
