@@ -75,7 +75,7 @@ def test_it_is_asked_by_our_number_and_from_a_moment_in_utc(twilio_here, setting
     settings.NOTIFICATIONS_TWILIO_FROM = ""  # a messaging service has several numbers
     Sms().replies_since(since=SINCE)
     first, second = twilio_here.asked
-    assert first["DateSent>"] == second["DateSent>"] == "2026-11-24T07:59:00Z"
+    assert first["DateSent>"] == second["DateSent>"] == "2026-11-24T07:50:00Z"
     assert (first["To"], second.get("To")) == (OUR_NUMBER, None)
 
 
