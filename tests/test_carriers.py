@@ -43,7 +43,7 @@ from tests.switchboard import LocalHttp, LocalTwilio
 
 pytestmark = pytest.mark.servers
 TEXT = "Main Street Dental: your visit is Tue, Nov 24 at 9:30 AM EST."
-PERMANENT, TRANSIENT, SET_UP = ErrorKind.PERMANENT, ErrorKind.TRANSIENT, ErrorKind.CONFIGURATION
+PERMANENT, TRANSIENT = ErrorKind.PERMANENT, ErrorKind.TRANSIENT
 NOBODY = "+12125550142"
 
 
@@ -137,7 +137,7 @@ def test_a_text_is_in_the_book_before_its_sender_hears_that_it_was_taken(carrier
     [
         ("+15005550001", "21211", PERMANENT, ContactEffect.NEEDS_UPDATE),
         ("+15005550002", "21612", PERMANENT, ContactEffect.NONE),
-        ("+15005550003", "21408", SET_UP, ContactEffect.NONE),
+        ("+15005550003", "21408", PERMANENT, ContactEffect.NONE),
         ("+15005550004", "21610", PERMANENT, ContactEffect.OPTED_OUT),
         ("+15005550009", "21614", PERMANENT, ContactEffect.NEEDS_UPDATE),
     ],
@@ -178,7 +178,7 @@ def test_a_busy_carrier_takes_a_text_the_third_time_and_anothers_count_is_its_ow
     mine, anothers = envelope("+12125550192"), envelope("+12125550192")
     tries = [mine, anothers, mine, anothers, mine]
     told = [said_of(each) for each in tries]
-    wait = ("20429", TRANSIENT, timedelta(seconds=1))
+    wait = ("20429", ErrorKind.THROTTLED, timedelta(seconds=1))
     assert told == [wait] * 4 + ["taken"]
     assert len(booked(carriers, "twilio", str(mine.delivery_id))) == 1
     assert not booked(carriers, "twilio", str(anothers.delivery_id))
