@@ -43,7 +43,7 @@ from tests.switchboard import LocalHttp, LocalTwilio
 
 pytestmark = pytest.mark.servers
 TEXT = "Main Street Dental: your visit is Tue, Nov 24 at 9:30 AM EST."
-PERMANENT, TRANSIENT = ErrorKind.PERMANENT, ErrorKind.TRANSIENT
+PERMANENT, TRANSIENT, SET_UP = ErrorKind.PERMANENT, ErrorKind.TRANSIENT, ErrorKind.CONFIGURATION
 NOBODY = "+12125550142"
 
 
