@@ -35,8 +35,8 @@ class Command(BaseCommand):
             since = switches.read().held_since()
             raise CommandError(f"Everything is held already, since {since:%Y-%m-%d %H:%M} UTC.")
         self.stdout.write(
-            "Nothing leaves until `manage.py release`, codes for new addresses neither. Inboxes go on "
-            "as usual, and who texts us is still answered."
+            "Nothing leaves until `manage.py release`, codes for new addresses neither. Inboxes go "
+            "on as usual, and who texts us is still answered."
         )
         if moment is not None:
             self.stdout.write(BEFORE_RELEASE)
