@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from uuid import UUID
+
+from django_q.models import OrmQ
 
 from notifications.enums import DeliveryStatus
 from notifications.models import CarrierEvent, Delivery, DeliveryAttempt, PatientNotification
@@ -99,9 +102,10 @@ class Pipeline:
         self.number += 1
         name, person = f"run-{self.number}", bench.people.one(spec.channel)
         armoury.arm(window=spec.window, name=name)
-        self._make(spec, person, key=name)
         seconds = KILL_SECONDS if bench.is_short else SHIPPED_KILL_SECONDS
-        kill = armoury.wait(window=spec.window, name=name, seconds=seconds)
+        with self._undisturbed(spec):
+            self._make(spec, person, key=name)
+            kill = armoury.wait(window=spec.window, name=name, seconds=seconds)
         if kill is None:
             self.missed[spec.row] += 1
             return
@@ -109,6 +113,21 @@ class Pipeline:
             bench.trigger.make(patient_id=person.patient_id, key=name)
         until = time.monotonic() + bench.patience
         self.flights.append(Flight(spec=spec, name=name, person=person, kill=kill, until=until))
+
+    @contextmanager
+    def _undisturbed(self, spec: Spec) -> Iterator[None]:
+        """Let no tick of every half second find what nobody was told of before the kill."""
+        ticker, until = self.bench.ticker, time.monotonic() + KILL_SECONDS
+        if spec.window != Window.BEFORE_WAKE_UP or not self.bench.is_short:
+            yield
+            return
+        ticker.is_paused = True
+        while OrmQ.objects.exists() and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS / 5)
+        try:
+            yield
+        finally:
+            ticker.is_paused = False
 
     def _make(self, spec: Spec, person: Person, *, key: str) -> None:
         if spec.made_by == TRIGGER:
