@@ -6,94 +6,27 @@ leaves two ways: an e-mail or push may go once more, since a second copy does li
 never does, and a person takes it on. Nothing here holds a transaction while it asks.
 """
 
-import logging
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from notifications import clock, switches
-from notifications.channels.base import Channel
 from notifications.delivery import pace
+from notifications.delivery.asking import Answer, Question, ask, questions_about
 from notifications.delivery.escalate import escalate
 from notifications.delivery.receipts import apply_receipt
 from notifications.delivery.statuses import Report, audit_status, move
-from notifications.enums import (
-    AttemptResult,
-    DeliveryStatus,
-    Level,
-    PatientNotificationChannel,
-    Reason,
-)
+from notifications.enums import AttemptResult, DeliveryStatus, Reason
 from notifications.models import Delivery, DeliveryAttempt
 from notifications.switches import RESTORED
-from notifications.types import OTHER_WORDS, ChannelError, Envelope, NotSupported, Receipt
-
-logger = logging.getLogger(__name__)
+from notifications.types import OTHER_WORDS
 
 SECONDS = 15.0  # of a tick; the next one goes on
 NOTHING_TWICE = 2  # look-ups that found nothing, to believe that there is nothing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked of a carrier: about one delivery, by its last attempt."""
-
-    row: Delivery
-    attempt: DeliveryAttempt | None
-    channel: Channel | None
-
-    def asked(self) -> "Answer":
-        """Return what the carrier says; no database."""
-        if not self._can_be_asked():
-            return Answer(question=self, can_tell=False)
-        try:
-            return Answer(question=self, found=self._looked_up())
-        except NotSupported:
-            return Answer(question=self, can_tell=False)
-        except ChannelError as error:
-            logger.warning("no look-up of delivery %s: %s", self.row.pk, error.code)
-        except Exception as fault:  # one that cannot be asked must not keep the others waiting
-            logger.error("no look-up of delivery %s: %s", self.row.pk, type(fault).__name__)
-        return Answer(question=self)
-
-    def _can_be_asked(self) -> bool:
-        """Whether there is somebody to ask, and the same who was called then."""
-        if self.attempt is None or self.channel is None or self.row.contact is None:
-            return False
-        return self.attempt.account == self.channel.account()
-
-    def _looked_up(self) -> list[Receipt]:
-        envelope = Envelope(
-            delivery_id=self.row.pk,
-            to=self.row.contact.value,
-            level=Level(self.attempt.level),
-            expires_at=self.row.expires_at,
-        )
-        return self.channel.look_up(
-            envelope=envelope,
-            content=self.attempt.snapshot or {},
-            since=self.attempt.started_at,
-            provider_id=self.row.provider_id,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came of a question. `found` None: the carrier gave no answer this time."""
-
-    question: Question
-    found: list[Receipt] | None = None
-    can_tell: bool = True
-
-    @property
-    def is_missing(self) -> bool:
-        return self.found is None and self.can_tell
 
 
 def settle(*, seconds: float = SECONDS) -> Report:
@@ -102,7 +35,7 @@ def settle(*, seconds: float = SECONDS) -> Report:
     slots = int(settings.NOTIFICATIONS_SEND_SLOTS)
     silent: set[str] = set()
     while (rows := _take(limit=slots, silent=silent)) and monotonic() < until:
-        for answer in _ask(_questions(rows), slots=slots):
+        for answer in ask(questions_about(rows), slots=slots):
             if answer.is_missing:
                 silent.add(answer.question.row.channel)
             _settle(answer, report)
@@ -134,34 +67,6 @@ def _waiting() -> QuerySet[Delivery]:
     open_questions = (DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
     rows = Delivery.objects.filter(status__in=open_questions, settle_at__lte=clock.now())
     return rows.select_related("notification", "contact").order_by("rank", "settle_at", "id")
-
-
-def _questions(rows: Sequence[Delivery]) -> list[Question]:
-    tries = DeliveryAttempt.objects.filter(delivery__in=rows).order_by("number")
-    last = {each.delivery_id: each for each in tries}
-    return [
-        Question(row=row, attempt=last.get(row.pk), channel=_channel(row.channel)) for row in rows
-    ]
-
-
-def _channel(key: str) -> Channel | None:
-    known = key in PatientNotificationChannel
-    return PatientNotificationChannel.known(key)() if known else None
-
-
-def _ask(questions: Sequence[Question], *, slots: int) -> list[Answer]:
-    """Ask side by side: the wait is the carriers'. With one slot, one after the other."""
-    if slots == 1:
-        return [question.asked() for question in questions]
-    with ThreadPoolExecutor(max_workers=slots) as pool:
-        return list(pool.map(_asked_in_thread, questions))
-
-
-def _asked_in_thread(question: Question) -> Answer:
-    try:
-        return question.asked()
-    finally:
-        connections.close_all()  # the outbox looks into a table, over this thread's connection
 
 
 # -- what is made of the answers ----------------------------------------------------------------
