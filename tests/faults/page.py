@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tests.faults.results import SHIPPED, WATCHED, Row, as_text
+from tests.faults.results import KNOWN, SHIPPED, WATCHED, Row, as_text
 from tests.faults.windows import SPECS
 from tests.rig.processes import ROOT
 
@@ -41,7 +41,7 @@ def windows_table() -> str:
 
 def in_short(table: Sequence[Row]) -> str:
     """Return the table in a few lines, with what the peers publish or their source says."""
-    at_windows = [row for row in table if "answer_known" in row]
+    at_windows = [row for row in table if row["window"] in KNOWN]
     kills = {each: _sum(at_windows, "runs", database=each) for each in ("postgresql", "sqlite")}
     mails = [row for row in table if row.get("channel") == "email" and row["extra_emails"]]
     lines = [
