@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from tests.rig.processes import HOST
+
+Served = TypeVar("Served", bound=ThreadingHTTPServer)
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ class _Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def site() -> Iterator[Site]:
-    """A site for the length of a block."""
-    with Site() as server:
+def serving(server: Served) -> Iterator[Served]:
+    """Let a server answer for the length of a block."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
@@ -59,3 +62,8 @@ def site() -> Iterator[Site]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def site() -> AbstractContextManager[Site]:
+    """Return a site for the length of a block."""
+    return serving(Site())

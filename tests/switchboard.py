@@ -1,15 +1,14 @@
 """Twilio on this machine: a local server that answers in its words, and the client sent there."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from notifications.providers.twilio import Twilio, TwilioHttp
 from tests.rig.processes import HOST
+from tests.site import serving
 
 SID, TOKEN = "AC" + "0" * 32, "a token nobody else knows"
 OUR_NUMBER, SERVICE = "+12125550199", "MG" + "1" * 32
@@ -72,17 +71,9 @@ class _Operator(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def switchboard() -> Iterator[Switchboard]:
-    """A switchboard for the length of a block."""
-    with Switchboard() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+def switchboard() -> AbstractContextManager[Switchboard]:
+    """Return a switchboard for the length of a block."""
+    return serving(Switchboard())
 
 
 class LocalHttp(TwilioHttp):
