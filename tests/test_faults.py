@@ -11,13 +11,13 @@ from carriers.books import Entry
 from tests.faults import page
 from tests.faults.__main__ import Pass, shortfalls
 from tests.faults.ledger import Ledger, Seen, judge
-from tests.faults.results import COUNTS, append, complaints, counted, read, rows
+from tests.faults.results import COUNTS, append, complaints, counted, read, rows, wrongs
 from tests.faults.windows import SPECS
 from tests.rig.environment import bare
 from tests.rig.processes import ROOT, end
 
 NUMBER = "+13015550001"
-SECONDS = 240  # for the rows of one database, servers included: a busy machine is no failure
+SECONDS = 400  # for the rows of one database, servers included: a busy machine is no failure
 
 
 def entry(number=1, *, at=100.0, **known):
@@ -166,8 +166,11 @@ def test_the_page_lists_the_windows_as_they_are():
 # -- the real thing, in small -------------------------------------------------------------------
 
 
-def in_small(path, names):
-    """Run these rows once on the tests' kind of database; return the table."""
+def wrong_in_small(path, names):
+    """Run these rows once on the tests' kind of database; return what must not be.
+
+    How long it took is for `make faults` to judge: here other tests may run beside it.
+    """
     database = "sqlite" if connection.vendor == "sqlite" else "postgresql"
     command = [sys.executable, "-m", "tests.faults.session", "--database", database]
     command += ["--pace", "short", "--runs", "1", "--together", "--results", str(path)]
@@ -179,7 +182,7 @@ def in_small(path, names):
         end(process=session)
     table = rows(read(path))
     assert {row["window"] for row in table} == set(names)
-    return table
+    return [each for row in table for each in wrongs(row)]
 
 
 @pytest.mark.servers
@@ -195,11 +198,11 @@ def in_small(path, names):
 @pytest.mark.req("W7")
 @pytest.mark.req("W8")
 def test_a_kill_at_every_window_loses_nothing_and_sends_no_text_twice(tmp_path):
-    assert complaints(in_small(tmp_path / "found.jsonl", [spec.row for spec in SPECS])) == []
+    assert wrong_in_small(tmp_path / "found.jsonl", [spec.row for spec in SPECS]) == []
 
 
 @pytest.mark.servers
 @pytest.mark.req("W9")
 @pytest.mark.req("W10")
 def test_a_new_key_or_an_old_database_loses_nothing_and_sends_no_text_twice(tmp_path):
-    assert complaints(in_small(tmp_path / "found.jsonl", ["W9", "W10", "W10, under a hold"])) == []
+    assert wrong_in_small(tmp_path / "found.jsonl", ["W9", "W10"]) == []
