@@ -65,7 +65,6 @@ PORTAL_MAY_OPEN = {
 LONGEST_FUNCTION = 40
 LONGEST_FILE = 300  # aim at 100, worry at 250
 LONGER_FILES = {
-    "portal/models.py": 350,
     "dentamind/settings.py": 340,
     "dentamind/bootstrap.py": 350,  # one script that runs before anything is installed
 }
@@ -113,6 +112,7 @@ SIGNALS_WITH_A_REASON = {
 # Rows get their time from the model, keys and leases from the wall; all else asks clock.now().
 KNOWS_REAL_TIME = {
     "notifications/clock.py",
+    "notifications/models/calls.py",
     "notifications/models/choices.py",
     "notifications/models/inbox.py",
     "notifications/models/incoming.py",
@@ -120,7 +120,12 @@ KNOWS_REAL_TIME = {
     "notifications/models/trail.py",
     "notifications/crypto/keys.py",
     "notifications/providers/outbox.py",
-    "portal/models.py",
+    "portal/models/imported.py",
+    "portal/models/paperwork.py",
+    "portal/models/people.py",
+    "portal/models/recalls.py",
+    "portal/models/visits.py",
+    "portal/models/waiting.py",
 }
 
 

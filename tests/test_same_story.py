@@ -35,6 +35,9 @@ ROOT = Path(__file__).resolve().parent.parent
 WENT = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
 # Reasons that nothing makes yet: their gates wait for what is still to come.
 NOT_YET = {
+    Reason.DEPARTED,
+    Reason.DIGEST,
+    Reason.SUPERSEDED,
     Reason.PAUSED,
     Reason.CONFIDENTIAL,
     Reason.DUPLICATE,

@@ -3,13 +3,11 @@
 Rows are changed in groups that change alike, so a batch costs a fixed number of statements.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from notifications import clock, rendering, switches, windows
@@ -17,8 +15,9 @@ from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
 from notifications.delivery.escalate import escalate_messages_of
+from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
-from notifications.delivery.words import Words, compose
+from notifications.delivery.words import Words
 from notifications.enums import (
     OPEN_STATUSES,
     Action,
@@ -26,19 +25,15 @@ from notifications.enums import (
     PatientNotificationChannel,
     Reason,
 )
-from notifications.facts import facts_for, profiles_for
+from notifications.facts import profiles_for
 from notifications.models import ContactPoint, Delivery, DeliveryAttempt, Switch
-from notifications.policy import Decision, Facts, decide
 from notifications.switches import Switches
-from notifications.types import Envelope, PatientProfile
-
-logger = logging.getLogger(__name__)
+from notifications.types import Envelope
 
 OUTCOME_OF_SKIP = {
     Reason.EXPIRED: DeliveryStatus.EXPIRED,
     Reason.CANCELLED: DeliveryStatus.CANCELLED,
 }
-UNWRITABLE = Decision(action=Action.SKIP, reason=Reason.UNWRITABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +46,6 @@ class Parcel:
     envelope: Envelope
     content: dict[str, str]
     is_a_try: bool = False  # the one that tells whether a carrier answers again
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What was decided about a row, and the words where it is to be sent."""
-
-    row: Delivery
-    decision: Decision
-    words: Words | None = None
-    is_readdressed: bool = False
 
 
 @transaction.atomic
@@ -108,7 +93,8 @@ def _claim(
         return []
     patients = {row.notification.patient_id for row in due}
     with keys_loaded(patients):
-        verdicts = _judge(due, switched, limit=limit, profiles=profiles_for(patients))
+        profiles = profiles_for(patients)
+        verdicts = judge(due, limit=limit, profiles=profiles, switched=switched)
         settle_verdicts([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
@@ -135,41 +121,6 @@ def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
         patient_id for pk, patient_id in theirs.values_list("id", "patient_id") if pk not in held
     }
     return [row for row in due if row.notification.patient_id not in busy]
-
-
-def _judge(
-    due: Sequence[Delivery],
-    switched: Switches,
-    *,
-    limit: int,
-    profiles: dict[UUID, PatientProfile],
-) -> list[Verdict]:
-    """Decide row by row until `limit` are to be sent; the rows after stay as they are."""
-    addressed_to = [row.contact_id for row in due]
-    known = facts_for(deliveries=due, now=clock.now(), profiles=profiles, switched=switched)
-    verdicts: list[Verdict] = []
-    for row, facts, contact_id in zip(due, known, addressed_to, strict=True):
-        verdicts.append(_verdict(row, facts, profiles[row.notification.patient_id], contact_id))
-        limit -= verdicts[-1].words is not None
-        if not limit:
-            break
-    return verdicts
-
-
-def _verdict(
-    row: Delivery, facts: Facts, profile: PatientProfile, contact_id: UUID | None
-) -> Verdict:
-    is_readdressed = row.contact_id != contact_id
-    try:
-        decision = decide(facts)
-        is_sent = decision.action == Action.SEND
-        words = compose(row, level=decision.level, profile=profile) if is_sent else None
-    except Error:
-        raise
-    except Exception as fault:  # whatever breaks in one text must not keep the others waiting
-        logger.error("delivery %s cannot be written: %s", row.pk, type(fault).__name__)
-        return Verdict(row=row, decision=UNWRITABLE)
-    return Verdict(row=row, decision=decision, words=words, is_readdressed=is_readdressed)
 
 
 def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:

@@ -15,7 +15,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications import clock, switches
 from notifications.crypto import keys_loaded
-from notifications.delivery.claim import UNWRITABLE, Verdict, attempt_of, settle_verdicts
+from notifications.delivery.claim import attempt_of, settle_verdicts
+from notifications.delivery.judging import UNWRITABLE, Verdict
 from notifications.delivery.statuses import Report, audit_settled, move
 from notifications.delivery.words import compose
 from notifications.enums import (

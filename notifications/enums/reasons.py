@@ -33,8 +33,11 @@ class Reason(models.TextChoices):
     CHANNEL_PAUSED = "channel_paused", _("Our set-up with the provider is wrong since %(date)s")
     CHANNEL_RESTING = "channel_resting", _("The provider is not answering; next try %(time)s")
     ALL_HELD = "all_held", _("All messages are held since %(date)s")
+    DEPARTED = "departed", _("No longer a patient here")
+    DIGEST = "digest", _("Waits for the patient's summary at %(time)s")
     DUPLICATE = "duplicate", _("Same message already sent")
     MERGED = "merged", _("Part of another message")
+    SUPERSEDED = "superseded", _("The next step took over")
     ANSWERED = "answered", _("Patient had already read or confirmed")
     EXPIRED = "expired", _("The time to act had passed")
     CANCELLED = "cancelled", _("Appointment was changed before sending")
@@ -66,8 +69,11 @@ NEXT_STEPS: dict[str, str] = {
     Reason.CHANNEL_PAUSED: _("Tell whoever runs the system; it goes when they resume the channel"),
     Reason.CHANNEL_RESTING: _("None; it goes by itself"),
     Reason.ALL_HELD: _("It goes when sending is released"),
+    Reason.DEPARTED: _("None; see the patient's record"),
+    Reason.DIGEST: _("It goes at the time shown"),
     Reason.DUPLICATE: _("See the first message"),
     Reason.MERGED: _("See the other message"),
+    Reason.SUPERSEDED: _("See the other channels"),
     Reason.ANSWERED: _("None"),
     Reason.EXPIRED: _("Call"),
     Reason.CANCELLED: _("See the new reminder"),

@@ -36,6 +36,7 @@ class AuditAction(models.TextChoices):
     EXPORTED = "exported", _("Exported")
     IMPORTED = "imported", _("Imported")
     REPLY = "reply", _("Answered by text")
+    CALL = "call", _("Call to make")
     SWITCH = "switch", _("Sending switched")
     CHANGED = "changed", _("Changed")
     DELETED = "deleted", _("Deleted")
@@ -74,3 +75,22 @@ class ReplyMeaning(models.TextChoices):
     CONFIRM = "confirm", _("Confirms a visit")
     CALL = "call", _("Asks for a call")
     UNCLEAR = "unclear", _("For a person to read")
+
+
+class CallReason(models.TextChoices):
+    """Why somebody of the practice is to call a patient."""
+
+    NOT_REACHED = "not_reached", _("No message was read or answered")
+    CONFIDENTIAL = "confidential", _("The patient asked us not to write")
+    ASKED = "asked", _("The patient asked for a call")
+    MAY_MEAN_THE_VISIT = "may_mean_visit", _("Opted out; may have meant the visit")
+    NOT_UNDERSTOOD = "not_understood", _("We asked back and did not understand the answer")
+    TEXT_REFUSED = "text_refused", _("The text failed the privacy check")
+
+
+class CallOutcome(models.TextChoices):
+    """How a call to make ended. Empty: it is still to be made."""
+
+    CALLED = "called", _("Called")
+    ANSWERED = "answered", _("Not needed: the patient answered")
+    CANCELLED = "cancelled", _("Not needed: it was changed or called off")

@@ -76,3 +76,11 @@ class ContactStatus(models.TextChoices):
     OPTED_OUT = "opted_out", _("Replied STOP")
     REPLACED = "replaced", _("Replaced")
     REMOVED = "removed", _("Removed")
+
+
+class Digest(models.TextChoices):
+    """How often a patient hears of what is not pressing by e-mail."""
+
+    NONE = "", _("Each message as it comes")
+    DAILY = "daily", _("Once a day")
+    WEEKLY = "weekly", _("Once a week")

@@ -3,23 +3,34 @@
 """
 
 from notifications.crypto import PatientKey
+from notifications.models.calls import CallTask
 from notifications.models.choices import (
+    ConfidentialRequest,
     Consent,
     ContactPoint,
     ContactVerification,
     PatientNotificationPreference,
+    PatientSettings,
 )
 from notifications.models.inbox import COUNTED, LIVE, InboxEvent, InboxState, PatientNotification
 from notifications.models.incoming import CarrierEvent, InboundText
 from notifications.models.owned import OwnedByPatient
-from notifications.models.sending import Delivery, DeliveryAttempt, ScheduledNotification
+from notifications.models.sending import (
+    Delivery,
+    DeliveryAttempt,
+    ScheduledNotification,
+    TextAllowance,
+    TextUse,
+)
 from notifications.models.trail import AuditEvent, AuditSeal, Heartbeat, Switch
 
 __all__ = [
     "AuditEvent",
     "AuditSeal",
     "COUNTED",
+    "CallTask",
     "CarrierEvent",
+    "ConfidentialRequest",
     "Consent",
     "ContactPoint",
     "ContactVerification",
@@ -34,6 +45,9 @@ __all__ = [
     "PatientKey",
     "PatientNotification",
     "PatientNotificationPreference",
+    "PatientSettings",
     "ScheduledNotification",
     "Switch",
+    "TextAllowance",
+    "TextUse",
 ]

@@ -1,12 +1,21 @@
 """What a patient chose: addresses, consent, and what to hear on which channel."""
 
+from datetime import time
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from notifications.crypto import MasterSealedField, new_id
-from notifications.enums import ContactKind, ContactStatus, Purpose, channel_choices, type_choices
+from notifications.enums import (
+    ContactKind,
+    ContactStatus,
+    Digest,
+    Purpose,
+    channel_choices,
+    type_choices,
+)
 from notifications.models.owned import OwnedByPatient
 
 
@@ -34,6 +43,73 @@ class PatientNotificationPreference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.channel} {'on' if self.enabled else 'off'}"
+
+
+class PatientSettings(models.Model):
+    """What a patient chose for all types together. No row means the defaults."""
+
+    patient = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        primary_key=True,
+        on_delete=models.CASCADE,
+        related_name="notification_settings",
+    )
+    paused_until = models.DateTimeField(null=True, blank=True)
+    # Both or neither, on the patient's wall clock; neither: no quiet hours.
+    quiet_from = models.TimeField(null=True, blank=True, default=time(21))
+    quiet_until = models.TimeField(null=True, blank=True, default=time(8))
+    digest = models.CharField(max_length=8, choices=Digest.choices, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.CharField(max_length=80)
+
+    class Meta:
+        db_table = "patient_notification_settings"
+        verbose_name_plural = "patient settings"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_until=None)
+                | Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="quiet_hours_both_or_neither",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"settings of {self.patient_id}"
+
+
+class ConfidentialRequest(models.Model):
+    """How a patient asked to be reached, or not to be: 45 CFR 164.522(b). No reason is asked.
+
+    Names one address, or a kind of address. `is_only`: nothing but it may be used; otherwise it
+    must never be. Ended, never changed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    patient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="confidential_requests",
+    )
+    kind = models.CharField(max_length=8, choices=ContactKind.choices)
+    contact = models.ForeignKey(
+        "ContactPoint", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    is_only = models.BooleanField(default=False)
+    recorded_at = models.DateTimeField(default=timezone.now)
+    recorded_by = models.CharField(max_length=80)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        db_table = "confidential_requests"
+        indexes = [
+            models.Index(
+                fields=["patient"], condition=Q(ended_at=None), name="confidential_request_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{'only' if self.is_only else 'never'} {self.kind} {self.pk}"
 
 
 class ContactPoint(OwnedByPatient):

@@ -49,6 +49,7 @@ class InboundText(models.Model):
     answer = MasterSealedField(null=True, blank=True)  # what we wrote back, if anything
     meaning = models.CharField(max_length=8, choices=ReplyMeaning.choices)
     received_at = models.DateTimeField(default=timezone.now)
+    asked_back_at = models.DateTimeField(null=True, blank=True)  # which of several was meant
     handled_at = models.DateTimeField(null=True, blank=True)
     handled_by = models.CharField(max_length=80, blank=True)
 

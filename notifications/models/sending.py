@@ -39,6 +39,8 @@ class ScheduledNotification(OwnedByPatient):
     notification = models.ForeignKey(
         PatientNotification, null=True, blank=True, on_delete=models.SET_NULL, related_name="plans"
     )
+    # Plans of one household with the same word here may go as one text.
+    together = models.CharField(max_length=160, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -49,6 +51,11 @@ class ScheduledNotification(OwnedByPatient):
                 fields=["due_at"], condition=Q(status=PlanStatus.PLANNED), name="plan_due"
             ),
             models.Index(fields=["subject"], name="plan_subject"),
+            models.Index(
+                fields=["together"],
+                condition=Q(status=PlanStatus.PLANNED) & ~Q(together=""),
+                name="plan_together",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -88,6 +95,18 @@ class Delivery(models.Model):
     look_ups = models.PositiveSmallIntegerField(default=0, db_default=0)  # that found nothing
     handled_at = models.DateTimeField(null=True, blank=True)
     handled_by = models.CharField(max_length=80, blank=True, default="", db_default="")
+    # The one whose message says it as well, of a household's texts or of a summary.
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        db_index=False,  # never looked for from the other end
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    # A manager let it go beyond the cap of texts, and said why.
+    uncapped_by = models.CharField(max_length=80, blank=True, default="", db_default="")
+    uncapped_why = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     status_at = models.DateTimeField(default=timezone.now)
 
@@ -129,6 +148,35 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.pk}"
+
+
+class TextAllowance(models.Model):
+    """A number that gets automated texts. Its row lock puts those who count them in a row."""
+
+    number_index = models.CharField(primary_key=True, max_length=64)
+
+    class Meta:
+        db_table = "text_allowances"
+
+    def __str__(self) -> str:
+        return self.number_index
+
+
+class TextUse(models.Model):
+    """One text of a number's allowance: taken before the call, whatever becomes of it."""
+
+    delivery = models.OneToOneField(
+        Delivery, primary_key=True, on_delete=models.CASCADE, related_name="text_use"
+    )
+    number_index = models.CharField(max_length=64)
+    used_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "text_uses"
+        indexes = [models.Index(fields=["number_index", "used_at"], name="text_use_number")]
+
+    def __str__(self) -> str:
+        return f"text {self.pk}"
 
 
 class DeliveryAttempt(models.Model):

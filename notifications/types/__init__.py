@@ -3,6 +3,7 @@
 from notifications.types.payload import (
     REFUSED_FIELDS,
     NotificationPayload,
+    Rung,
     logistics,
     payload_of,
     phi,
@@ -35,6 +36,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "Reply",
+    "Rung",
     "SendResult",
     "logistics",
     "payload_of",

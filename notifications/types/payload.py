@@ -8,7 +8,7 @@ careless template cannot leak.
 import dataclasses
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -48,6 +48,20 @@ def phi(**options: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One rung of a ladder: which channel, from when, and until when (aware).
+
+    A rung ends when the next begins. CALL, the last, is no channel but a call by the desk.
+    """
+
+    CALL: ClassVar[str] = "call"
+
+    channel: str
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotificationPayload(ABC):
     """The base of every type: a frozen dataclass whose fields have levels.
 
@@ -79,6 +93,28 @@ class NotificationPayload(ABC):
 
     def action_url(self) -> str:
         """Return where "View" leads: a path of this site, with ids only. Empty: the message."""
+        return ""
+
+    def rungs(self) -> Sequence[Rung]:
+        """Return the ladder this message climbs, first rung first; none: all channels at once."""
+        return ()
+
+    def is_capped(self) -> bool:
+        """Return whether its text yields when a number has had enough of them (M-02)."""
+        return True
+
+    def together(self) -> str:
+        """Return what it may share one text with, to the same number; empty: nothing.
+
+        Such as "this day's visits at this place": the same word for a whole household.
+        """
+        return ""
+
+    def same_as(self) -> str:
+        """Return what makes it the same message for another patient; empty: nothing does.
+
+        Who shares an address with somebody gets such a message once.
+        """
         return ""
 
     def actions(self) -> tuple[str, ...]:
