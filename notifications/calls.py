@@ -1,27 +1,30 @@
 """Calls to make: what a person of the practice does where no message can.
 
-Every change is a row of the audit trail. Inboxes are locked before calls, as before everything
-else that belongs to a message, so that who reads and who confirms never wait for each other.
+Every change is a row of the audit trail. Inboxes are locked before calls, so that who reads a
+message and who ends all that is asked about a visit never wait for each other; a claim, which has
+deliveries in hand, locks calls alone.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from notifications import audit, clock, realtime
 from notifications.enums import AuditAction, CallOutcome, CallReason
 from notifications.models import CallTask, Delivery, PatientNotification
+from notifications.types import Rung
 
 ACTOR = "system:calls"
 # Of these a call is needed only as long as the message is. What a patient asked for, or may have
 # meant, is for a person to end.
 FOR_A_MESSAGE = (CallReason.NOT_REACHED, CallReason.CONFIDENTIAL, CallReason.TEXT_REFUSED)
+LATE_CALLS_STAY = timedelta(days=7)  # on the list; then they are on the patient's timeline
 
 
-@transaction.atomic
 def open_call(
     *,
     patient_id: UUID,
@@ -53,7 +56,7 @@ def open_call(
     return open_all([row], actor=actor)[0]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def open_all(rows: Sequence[CallTask], *, actor: str = ACTOR) -> list[CallTask]:
     """Write calls, and return for each the one with its key: it, or the one that was there."""
     if not rows:
@@ -65,10 +68,39 @@ def open_all(rows: Sequence[CallTask], *, actor: str = ACTOR) -> list[CallTask]:
     return [there[row.key] for row in rows]
 
 
+def open_at_the_end(ladders: Sequence[tuple[PatientNotification, Sequence[Rung]]]) -> None:
+    """Open the calls in which the ladders of some messages end, for when they begin."""
+    rows = [call_of(notification, rungs) for notification, rungs in ladders]
+    open_all([row for row in rows if row is not None])
+
+
+def call_of(notification: PatientNotification, rungs: Sequence[Rung]) -> CallTask | None:
+    """Return the call, unsaved, in which a message's ladder ends; None where there is none."""
+    rung = next((each for each in rungs if each.channel == Rung.CALL), None)
+    if rung is None or rung.expires_at <= notification.created_at:
+        return None
+    return CallTask(
+        patient_id=notification.patient_id,
+        notification=notification,
+        subject=notification.subject,
+        reason=CallReason.NOT_REACHED,
+        key=f"ladder:{notification.pk}",
+        due_at=max(rung.due_at, notification.created_at),
+        call_by=rung.expires_at,
+        created_at=notification.created_at,
+    )
+
+
 def to_make() -> QuerySet[CallTask]:
-    """Return the desk's list as of now: what is due and not settled, what must be soonest first."""
-    due = CallTask.objects.filter(settled_at=None, due_at__lte=clock.now())
-    return due.order_by(F("call_by").asc(nulls_last=True), "due_at", "id")
+    """Return the desk's list as of now: what is due and not settled, the most pressing first.
+
+    What it is too late for comes last, for a week.
+    """
+    now = clock.now()
+    due = CallTask.objects.filter(settled_at=None, due_at__lte=now)
+    lately = Q(call_by=None) | Q(call_by__gt=now - LATE_CALLS_STAY)
+    is_late = Case(When(call_by__lte=now, then=1), default=0)
+    return due.filter(lately).order_by(is_late, F("call_by").asc(nulls_last=True), "due_at", "id")
 
 
 @transaction.atomic
@@ -78,82 +110,87 @@ def mark_called(*, call_id: UUID, actor: str) -> bool:
     Raises CallTask.DoesNotExist.
     """
     row = CallTask.objects.select_for_update().get(pk=call_id)
-    return bool(_settle([row], outcome=CallOutcome.CALLED, actor=actor))
+    return bool(_settle([row], CallOutcome.CALLED, actor=actor))
 
 
-@transaction.atomic
-def settle(
-    *,
-    outcome: CallOutcome,
-    actor: str = ACTOR,
-    notification_ids: Sequence[UUID] = (),
-    subject: str = "",
-) -> int:
-    """End the calls that stand in for messages, of some or of all about a subject; return how many.
+@transaction.atomic(savepoint=False)
+def settle(*, notification_ids: Collection[UUID], outcome: CallOutcome, actor: str = ACTOR) -> int:
+    """End the calls that stand in for these messages; return how many.
 
     What a patient asked for themselves stays on the list.
     """
-    open_rows = CallTask.objects.filter(settled_at=None, reason__in=FOR_A_MESSAGE)
-    if subject:
-        found = open_rows.filter(subject=subject)
-    else:
-        found = open_rows.filter(notification_id__in=notification_ids)
-    return _settle(_held(found), outcome=outcome, actor=actor)
+    return _settle(_held(_open(notification_id__in=notification_ids)), outcome, actor=actor)
 
 
-@transaction.atomic
-def reopen(*, notification_ids: Sequence[UUID], actor: str = ACTOR) -> int:
+@transaction.atomic(savepoint=False)
+def settle_about(*, subject: str, outcome: CallOutcome, actor: str = ACTOR) -> int:
+    """End the calls that stand in for messages about a subject; return how many."""
+    rows = _open(subject=subject)
+    if not (patients := set(rows.values_list("patient_id", flat=True))):
+        return 0
+    realtime.lock_all(patient_ids=patients)
+    return _settle(_held(rows), outcome, actor=actor)
+
+
+@transaction.atomic(savepoint=False)
+def reopen(*, notification_ids: Collection[UUID], actor: str = ACTOR) -> int:
     """Put calls back on the list whose message is unread again; return how many."""
-    ended = CallTask.objects.filter(
+    answered = CallTask.objects.filter(
         notification_id__in=notification_ids,
         outcome=CallOutcome.ANSWERED,
         notification__read_at=None,
         notification__acted_at=None,
     )
-    rows = _held(ended)
-    ids = [row.pk for row in rows]
-    CallTask.objects.filter(pk__in=ids).update(outcome="", settled_at=None, settled_by="")
-    _audit(rows, change="reopened", actor=actor)
-    return len(rows)
+    return _change(_held(answered), "reopened", actor, outcome="", settled_at=None, settled_by="")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def bring_forward(
-    *, notification_id: UUID, reason: CallReason | None = None, actor: str = ACTOR
-) -> int:
-    """Make the call of a message due now, for another reason if one is given; return how many."""
-    waiting = CallTask.objects.filter(
-        notification_id=notification_id, settled_at=None, reason__in=FOR_A_MESSAGE
-    )
-    later = waiting.filter(due_at__gt=clock.now())
-    rows = list(later.select_for_update(of=("self",)).order_by("id"))
-    changes = {"due_at": clock.now()} | ({"reason": reason} if reason else {})
-    CallTask.objects.filter(pk__in=[row.pk for row in rows]).update(**changes)
-    _audit(rows, change="due", actor=actor)
-    return len(rows)
+    *, notification_id: UUID, reason: CallReason = CallReason.NOT_REACHED, actor: str = ACTOR
+) -> bool:
+    """Make the call that stands in for a message due now; return whether there is one.
+
+    `reason` becomes its own, unless it is NOT_REACHED.
+    """
+    rows = _held(_open(notification_id=notification_id))
+    now = clock.now()
+    late = [row for row in rows if row.due_at > now]
+    _change(late, "due", actor, due_at=now)
+    if reason != CallReason.NOT_REACHED:
+        others = [row for row in rows if row.reason != reason]
+        _change(others, "reason", actor, reason=reason)
+    return bool(rows)
 
 
 # -- the rows -----------------------------------------------------------------------------------
 
 
+def _open(**about: Any) -> QuerySet[CallTask]:
+    """Return what is not settled of the calls that stand in for messages."""
+    return CallTask.objects.filter(settled_at=None, reason__in=FOR_A_MESSAGE, **about)
+
+
 def _held(rows: QuerySet[CallTask]) -> list[CallTask]:
-    """Return calls, held until the transaction ends, their patients' inboxes before them."""
-    patients = set(rows.values_list("patient_id", flat=True))
-    if not patients:
-        return []
-    realtime.lock_all(patient_ids=patients)
     return list(rows.select_for_update(of=("self",)).order_by("id"))
 
 
-def _settle(rows: Sequence[CallTask], *, outcome: CallOutcome, actor: str) -> int:
-    still_open = [row for row in rows if row.settled_at is None]
-    CallTask.objects.filter(pk__in=[row.pk for row in still_open]).update(
-        outcome=outcome, settled_at=clock.now(), settled_by=actor
-    )
-    _audit(still_open, change=str(outcome), actor=actor)
-    return len(still_open)
+def _settle(rows: Sequence[CallTask], outcome: CallOutcome, *, actor: str) -> int:
+    ended = {"outcome": outcome, "settled_at": clock.now(), "settled_by": actor}
+    return _change([row for row in rows if row.settled_at is None], str(outcome), actor, **ended)
+
+
+def _change(rows: Sequence[CallTask], change: str, actor: str, **values: Any) -> int:
+    """Change calls alike, held by this transaction, and write who did; return how many."""
+    if not rows:
+        return 0
+    CallTask.objects.filter(pk__in=[row.pk for row in rows]).update(**values)
+    for row in rows:
+        for name, value in values.items():
+            setattr(row, name, value)
+    _audit(rows, change=change, actor=actor)
+    return len(rows)
 
 
 def _audit(rows: Sequence[CallTask], *, change: str, actor: str) -> None:
-    details = [(row.patient_id, row, {"change": change, "reason": row.reason}) for row in rows]
+    details = [(row.patient_id, row, {"change": change, "reason": str(row.reason)}) for row in rows]
     audit.record_each(action=AuditAction.CALL, actor=actor, rows=details)
