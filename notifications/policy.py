@@ -237,7 +237,9 @@ def _skip(reason: Reason, *, date: datetime | None = None) -> Decision:
 
 def _too_late(facts: Facts) -> Decision:
     """Of a ladder only the last rung can be too late: before that, the next takes over."""
-    return _skip(Reason.SUPERSEDED if facts.is_followed else Reason.EXPIRED)
+    if not facts.is_followed:
+        return _skip(Reason.EXPIRED)
+    return _skip(Reason.ANSWERED if facts.is_answered else Reason.SUPERSEDED)
 
 
 def _is_urgent(facts: Facts) -> bool:
