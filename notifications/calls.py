@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models.expressions import OrderBy
 
 from notifications import audit, clock, realtime
 from notifications.enums import AuditAction, CallOutcome, CallReason
@@ -94,13 +95,19 @@ def call_of(notification: PatientNotification, rungs: Sequence[Rung]) -> CallTas
 def to_make() -> QuerySet[CallTask]:
     """Return the desk's list as of now: what is due and not settled, the most pressing first.
 
-    What it is too late for comes last, for a week.
+    What it is too late for stays for a week.
     """
     now = clock.now()
     due = CallTask.objects.filter(settled_at=None, due_at__lte=now)
     lately = Q(call_by=None) | Q(call_by__gt=now - LATE_CALLS_STAY)
-    is_late = Case(When(call_by__lte=now, then=1), default=0)
-    return due.filter(lately).order_by(is_late, F("call_by").asc(nulls_last=True), "due_at", "id")
+    return due.filter(lately).order_by(*pressing_first())
+
+
+def pressing_first() -> tuple[OrderBy | str, ...]:
+    """Return the order of the desk's list: what is settled, and then what is too late, last."""
+    now = clock.now()
+    place = Case(When(settled_at__isnull=False, then=2), When(call_by__lte=now, then=1), default=0)
+    return place.asc(), F("call_by").asc(nulls_last=True), "due_at", "id"
 
 
 @transaction.atomic
@@ -129,6 +136,14 @@ def settle_about(*, subject: str, outcome: CallOutcome, actor: str = ACTOR) -> i
     if not (patients := set(rows.values_list("patient_id", flat=True))):
         return 0
     realtime.lock_all(patient_ids=patients)
+    return _settle(_held(rows), outcome, actor=actor)
+
+
+@transaction.atomic(savepoint=False)
+def settle_of(*, patient_id: UUID, outcome: CallOutcome, actor: str = ACTOR) -> int:
+    """End all calls to a patient, also those they asked for; return how many."""
+    realtime.lock(patient_id=patient_id)
+    rows = CallTask.objects.filter(settled_at=None, patient_id=patient_id)
     return _settle(_held(rows), outcome, actor=actor)
 
 

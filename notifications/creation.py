@@ -133,20 +133,21 @@ def _write(
         for draft in drafts
     ]
     PatientNotification.objects.bulk_create(rows)
-    climbs = [draft.payload.rungs() for draft in drafts]
     Delivery.objects.bulk_create(
         [
             each
-            for row, rungs in zip(rows, climbs, strict=True)
-            for each in _candidates(row, contacts.get(row.patient_id, []), rungs)
+            for draft, row in zip(drafts, rows, strict=True)
+            for each in _candidates(row, draft.payload, contacts.get(row.patient_id, []))
         ]
+    )
+    calls.open_at_the_end(
+        [(row, draft.payload.rungs()) for draft, row in zip(drafts, rows, strict=True)]
     )
     audit.record_many(
         action=AuditAction.CREATED,
         actor=drafts[0].actor,
         rows=[(row.patient_id, row) for row in rows],
     )
-    calls.open_at_the_end(list(zip(rows, climbs, strict=True)))
     return rows
 
 
@@ -189,34 +190,39 @@ def _contacts(patient_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
 
 
 def _candidates(
-    row: PatientNotification, contacts: Sequence[ContactPoint], rungs: Sequence[Rung] = ()
+    row: PatientNotification, payload: NotificationPayload, contacts: Sequence[ContactPoint]
 ) -> list[Delivery]:
     """Return a delivery for every channel and address; policy decides on each at its claim.
 
-    Of a ladder those of its rungs, in their order: who holds several takes them in that of ids.
+    Where there is a ladder, outside for those of its rungs, in their order: who holds several
+    rows takes them in the order of their ids.
     """
-    channels = PatientNotificationChannel.classes()
-    at_once = [each for each in channels if each.contact_kind is None or not rungs]
+    rungs = payload.rungs()
     made = [
         _candidate(row, channel, contact)
-        for channel in at_once
+        for channel in PatientNotificationChannel.classes()
+        if channel.contact_kind is None or not rungs
         for contact in _addresses(channel, contacts)
     ]
     for step, rung in enumerate(rungs, start=1):
-        made += _on_rung(row, contacts, rung, step=step)
+        made += _on_rung(row, rung, contacts, step=step)
     return made
 
 
 def _on_rung(
-    row: PatientNotification, contacts: Sequence[ContactPoint], rung: Rung, *, step: int
+    row: PatientNotification, rung: Rung, contacts: Sequence[ContactPoint], *, step: int
 ) -> list[Delivery]:
-    """Return the deliveries of a rung: none of a call, or of a channel that is not there."""
+    """Return the deliveries of a rung: none of a call, or of a channel that is not there.
+
+    The first begins with the message.
+    """
     if rung.channel not in PatientNotificationChannel:
         return []
     channel = PatientNotificationChannel.known(rung.channel)
     made = [_candidate(row, channel, contact) for contact in _addresses(channel, contacts)]
     for each in made:
-        each.step, each.due_at = step, max(rung.due_at, row.created_at)
+        each.step = step
+        each.due_at = each.due_at if step == 1 else max(rung.due_at, each.due_at)
         each.expires_at = min(rung.expires_at, row.expires_at or rung.expires_at)
     return made
 
@@ -254,8 +260,7 @@ def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
     profile = _profiles([patient_id])[patient_id]
     draft = Draft(patient_id=patient_id, payload=payload, priority=priority_of(payload, None))
     row = _notification(draft, profile, seq=0)
-    known_contacts = _contacts([patient_id]).get(patient_id, [])
-    rows = _candidates(row, known_contacts, payload.rungs())
+    rows = _candidates(row, payload, _contacts([patient_id]).get(patient_id, []))
     known = facts_for(deliveries=rows, now=clock.now())
     return [
         _preview(each, facts, payload, profile) for each, facts in zip(rows, known, strict=True)

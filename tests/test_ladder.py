@@ -53,7 +53,7 @@ class QuestionPayload(NotePayload):
 
     def rungs(self):
         chosen = [step for step in STEPS if step[0] in self.steps.split()]
-        return ladder(steps=chosen, reach_by=REACH_BY, begins_at=NOON)
+        return ladder(steps=chosen, reach_by=REACH_BY)
 
 
 @pytest.fixture(autouse=True)
@@ -108,21 +108,17 @@ def test_a_ladder_is_counted_back_from_its_last_moment():
     ]
 
 
-def test_time_to_spare_is_the_first_rungs():
-    first, second, *_rest = ladder(steps=STEPS, reach_by=REACH_BY, begins_at=NOON - DAY)
-    assert (
-        (first.due_at, first.expires_at) == (NOON - DAY, second.due_at) == (NOON - DAY, NOON + HOUR)
-    )
+def test_a_message_made_early_sends_its_first_rung_at_once(ana, reachable):
+    with clock.at(NOON - 2 * HOUR):
+        made = ask(ana)
+    assert (sent(made), delivery_of(made, "sms").due_at) == (["push"], NOON + HOUR)
 
 
-def test_with_little_time_only_the_latest_overdue_rung_is_left_to_go_at_once():
-    late = ladder(steps=STEPS, reach_by=REACH_BY, begins_at=NOON + 90 * MINUTE)
-    assert times(late) == [
-        ("sms", 90 * MINUTE, 2 * HOUR),
-        ("email", 2 * HOUR, 3 * HOUR),
-        ("call", 3 * HOUR, 4 * HOUR),
-    ]
-    assert ladder(steps=STEPS, reach_by=REACH_BY, begins_at=REACH_BY) == ()
+def test_of_a_message_made_late_the_latest_overdue_rung_goes_at_once(ana, reachable):
+    with clock.at(NOON + 90 * MINUTE):
+        made = ask(ana)
+    assert status_of(made, "push") == (Status.SKIPPED, Reason.SUPERSEDED)
+    assert (sent(made), delivery_of(made, "email").due_at) == (["sms"], NOON + 2 * HOUR)
 
 
 @pytest.mark.parametrize("name", [each for each in ReminderRule.Ladder if each])

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from notifications.enums import OPEN_STATUSES, CallOutcome, DeliveryStatus, Reason
 from notifications.models import Delivery
 
 # What may still reach the patient, or has: also what is being asked about.
 UNDER_WAY = (*OPEN_STATUSES, DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED)
 ARRIVING = (*UNDER_WAY, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN)
+GIVEN_UP = Q(status=DeliveryStatus.UNKNOWN, reason=Reason.ANSWER_UNSETTLED)
+CAPPED = Q(status=DeliveryStatus.SKIPPED, reason=Reason.RATE_LIMITED)
+# It failed, it may have gone and nobody can tell, or its number had had enough texts.
+ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | GIVEN_UP | CAPPED
 SAID_ELSEWHERE = (Reason.MERGED, Reason.DUPLICATE)
 OVER = {
     Reason.ANSWERED: CallOutcome.ANSWERED,
@@ -55,9 +61,11 @@ def is_ladder(rungs: Sequence[Delivery]) -> bool:
 
 
 def has_ended_badly(row: Delivery) -> bool:
-    """Return whether a delivery failed, or may have gone without anybody being able to tell."""
+    """Return whether another is to take its place: ENDED_BADLY, asked of one row."""
     if row.status == DeliveryStatus.UNKNOWN:
         return row.reason == Reason.ANSWER_UNSETTLED
+    if row.status == DeliveryStatus.SKIPPED:
+        return row.reason == Reason.RATE_LIMITED
     return row.status == DeliveryStatus.FAILED
 
 

@@ -2,19 +2,20 @@
 
 The next rung of a ladder comes forward, and after the last the call. A message without a ladder,
 all of whose channels failed, goes on those that are off by default for its type, never on one the
-patient turned off; `policy` decides that when it is claimed, as for any other. What nothing may
-bring because of how the patient asked to be reached is called about (H-13).
+patient turned off; `policy` decides that when it is claimed, as for any other. A text that yielded
+because its number had enough counts as one that failed. What nothing may bring because of how the
+patient asked to be reached is called about (H-13).
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from notifications import calls, clock
 from notifications.delivery.climbing import (
-    ARRIVING,
+    ENDED_BADLY,
     OVER,
     has_ended_badly,
     is_arriving,
@@ -32,8 +33,7 @@ from notifications.enums import (
 )
 from notifications.models import Delivery, PatientNotification
 
-GIVEN_UP = Q(status=DeliveryStatus.UNKNOWN, reason=Reason.ANSWER_UNSETTLED)
-ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | GIVEN_UP
+WAS_OFF = Q(status=DeliveryStatus.SKIPPED, reason=Reason.DEFAULT_OFF, contact__isnull=False)
 PRESSING = PatientNotificationPriority.HIGH.rank  # and what ranks before it
 
 
@@ -53,10 +53,16 @@ def escalate(row: Delivery) -> int:
 def escalate_messages_of(rows: Sequence[Delivery]) -> None:
     """Move on from what was skipped, and from what failed before, where these were the last.
 
-    An e-mail may have bounced while the text was still to be decided on.
+    An e-mail may have bounced while the text was still to be decided on, or a text has just
+    yielded. One query where nothing could take its place and nobody has to be told.
     """
     messages = {row.notification_id for row in rows}
-    failed = Delivery.objects.filter(ENDED_BADLY, notification_id__in=messages)
+    others = Delivery.objects.filter(notification=OuterRef("notification"))
+    others = others.filter(channel__in=channels_outside())
+    could_help = others.filter(WAS_OFF, step__lte=OuterRef("step")) | others.filter(
+        status__in=OPEN_STATUSES, step__gt=OuterRef("step")
+    )
+    failed = Delivery.objects.filter(ENDED_BADLY, Exists(could_help), notification_id__in=messages)
     for each in failed.select_related("notification"):
         escalate(each)
     watched = {
@@ -102,7 +108,7 @@ def _move_on(row: Delivery, rows: Sequence[Delivery]) -> int:
     if following.is_call and is_ladder(rows):
         calls.bring_forward(notification_id=row.notification_id)
         return 0
-    return 0 if is_ladder(rows) else _open_what_was_off(row)
+    return 0 if is_ladder(rows) else _open_what_was_off(row, rows)
 
 
 def _bring_forward(rows: Sequence[Delivery]) -> int:
@@ -112,17 +118,12 @@ def _bring_forward(rows: Sequence[Delivery]) -> int:
     return later.update(due_at=clock.now())
 
 
-def _open_what_was_off(row: Delivery) -> int:
-    others = Delivery.objects.filter(notification_id=row.notification_id).exclude(pk=row.pk)
-    outside = others.filter(channel__in=channels_outside())
-    if outside.filter(status__in=ARRIVING).exclude(GIVEN_UP).exists():
+def _open_what_was_off(row: Delivery, rows: Sequence[Delivery]) -> int:
+    if any(is_arriving(each) for each in rows if each.pk != row.pk):
         return 0
-    was_off = outside.filter(
-        status=DeliveryStatus.SKIPPED,
-        reason=Reason.DEFAULT_OFF,
-        contact__isnull=False,
-        step__lte=row.step,  # what was opened before, and is off all the same, stays off
-    )
+    # What was opened before, and is off all the same, stays off.
+    same = Delivery.objects.filter(notification_id=row.notification_id)
+    was_off = same.filter(WAS_OFF, step__lte=row.step, channel__in=channels_outside())
     opened = [
         each
         for each in was_off.select_related("notification").order_by("id")
