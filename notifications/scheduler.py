@@ -10,8 +10,18 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max, Min
 
-from notifications import audit, clock, delivery, heartbeats, inbox, realtime, watermark, windows
-from notifications.enums import OPEN_STATUSES, AuditAction, PlanStatus, Reason
+from notifications import (
+    audit,
+    calls,
+    clock,
+    delivery,
+    heartbeats,
+    inbox,
+    realtime,
+    watermark,
+    windows,
+)
+from notifications.enums import OPEN_STATUSES, AuditAction, CallOutcome, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.reconciler import reconcile
@@ -107,6 +117,21 @@ class NotificationSchedulerService:
         if rules is None:
             delivery.cancel_open(subject=subject)
             inbox.expire_about(subject=subject)
+            calls.settle_about(subject=subject, outcome=CallOutcome.CANCELLED)
+        return count
+
+    @transaction.atomic
+    def answered(self, *, subject: str, action: str, actor: str) -> int:
+        """End what still asks for an answer that has been given; return how many deliveries.
+
+        Of every message about a subject that asks for `action`, such as `confirm`: what has not
+        left, and its call. What only reminds goes on, and so do plans.
+        """
+        asking, count = delivery.answer_open(subject=subject, action=action)
+        if asking:
+            realtime.lock_all(patient_ids=[row.patient_id for row in asking])
+            ids = [row.pk for row in asking]
+            calls.settle(notification_ids=ids, outcome=CallOutcome.ANSWERED, actor=actor)
         return count
 
     def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:

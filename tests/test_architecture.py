@@ -25,6 +25,7 @@ ENGINE = [
     "policy",
     "models",
     "audit heartbeats realtime rendering",
+    "calls",
     "switches",
     "watermark",
     "providers",
@@ -52,6 +53,7 @@ OUTBOX_MAY_OPEN = {"enums", "types", "crypto", "clock"}
 PORTAL_MAY_OPEN = {
     "services",
     "scheduler",
+    "calls",  # what a person is to do
     "preferences",
     "contacts",
     "consent",

@@ -1,6 +1,7 @@
 """What a crash or a change of plan left behind: lost leases, and what to call off."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from notifications import clock
 from notifications.delivery.statuses import Report, audit_settled, audit_status, move
@@ -10,7 +11,8 @@ from notifications.enums import (
     DeliveryStatus,
     Reason,
 )
-from notifications.models import Delivery
+from notifications.facts import payload_in
+from notifications.models import Delivery, PatientNotification
 from notifications.switches import LEASE_LOST
 
 BATCH = 500  # rows a run; the next run takes the rest
@@ -40,10 +42,31 @@ def _settle_lost_lease(row: Delivery, report: Report) -> None:
 def cancel_open(*, subject: str) -> int:
     """Cancel what has not left yet of every message about a subject; return how many."""
     rows = Delivery.objects.filter(notification__subject=subject, status__in=OPEN_STATUSES)
-    cancelled = [
+    return _end(rows, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+
+
+@transaction.atomic
+def answer_open(*, subject: str, action: str) -> tuple[list[PatientNotification], int]:
+    """End what has not left yet of messages about a subject that ask for an `action`.
+
+    Returns these messages, and how many deliveries that were.
+    """
+    about = PatientNotification.objects.filter(subject=subject).order_by("pk")
+    asking = [row for row in about if action in _actions(row)]
+    rows = Delivery.objects.filter(notification__in=asking, status__in=OPEN_STATUSES)
+    return asking, _end(rows, DeliveryStatus.SKIPPED, reason=Reason.ANSWERED) if asking else 0
+
+
+def _actions(row: PatientNotification) -> tuple[str, ...]:
+    payload = payload_in(row)
+    return payload.actions() if payload is not None else ()
+
+
+def _end(rows: QuerySet[Delivery], status: DeliveryStatus, *, reason: Reason) -> int:
+    ended = [
         row
         for row in rows.select_related("notification").order_by("id")
-        if move(row, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+        if move(row, status, reason=reason)
     ]
-    audit_settled(cancelled)
-    return len(cancelled)
+    audit_settled(ended)
+    return len(ended)

@@ -6,9 +6,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from notifications import audit, clock, realtime
+from notifications import audit, calls, clock, realtime
 from notifications.crypto import new_id
-from notifications.enums import AuditAction, InboxEventKind
+from notifications.enums import AuditAction, CallOutcome, InboxEventKind
 from notifications.inbox.pages import matching
 from notifications.models import LIVE, PatientNotification
 
@@ -43,6 +43,8 @@ def mark_all_read(
             batch=batch,
             count=count,
         )
+        read = PatientNotification.objects.filter(patient_id=patient_id, read_batch=batch)
+        calls.settle(notification_ids=read.values("pk"), outcome=CallOutcome.ANSWERED, actor=actor)
     _seq, unread = realtime.position(patient_id=patient_id)
     return ReadBatch(count=count, batch=batch if count else None, unread=unread)
 
@@ -53,6 +55,7 @@ def undo_read(*, patient_id: UUID, batch: UUID, actor: str) -> int:
     realtime.lock(patient_id=patient_id)
     rows = PatientNotification.objects.filter(patient_id=patient_id, read_batch=batch)
     hidden = rows.exclude(LIVE & Q(snoozed_until=None, expired_at=None)).count()
+    ids = list(rows.values_list("pk", flat=True))
     count = rows.update(read_at=None, read_batch=None)
     if count:
         realtime.record(
@@ -66,4 +69,5 @@ def undo_read(*, patient_id: UUID, batch: UUID, actor: str) -> int:
             batch=batch,
             count=count,
         )
+        calls.reopen(notification_ids=ids, actor=actor)
     return count

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from notifications import audit, clock, realtime
-from notifications.enums import AuditAction, InboxEventKind
+from notifications import audit, calls, clock, realtime
+from notifications.enums import AuditAction, CallOutcome, InboxEventKind
 from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
@@ -52,6 +52,16 @@ def _write(row: PatientNotification, changes: dict, *, event: InboxEventKind, ac
         obj=row,
         change=str(event),
     )
+    if changes.keys() & {"read_at", "acted_at"}:
+        _tell_desk(row, actor=actor)
+
+
+def _tell_desk(row: PatientNotification, *, actor: str) -> None:
+    """Nobody needs to call about what has been read; of what is unread again somebody may."""
+    if row.read_at or row.acted_at:
+        calls.settle(notification_ids=[row.pk], outcome=CallOutcome.ANSWERED, actor=actor)
+    else:
+        calls.reopen(notification_ids=[row.pk], actor=actor)
 
 
 def reading(row: PatientNotification, now: datetime) -> dict:

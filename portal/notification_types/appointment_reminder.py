@@ -1,5 +1,6 @@
 """A visit is coming up, and where it helps, please say that you are coming."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -7,8 +8,9 @@ from typing import Self
 from django.utils.translation import gettext_lazy as _
 
 from notifications.enums import PatientNotificationType
-from notifications.types import public
+from notifications.types import Rung, ladder, public
 from portal.models import Appointment
+from portal.notification_types._ladders import LADDERS
 from portal.notification_types._visit import VisitPayload, example_fields
 
 # A reminder read later than this before a visit helps nobody: the patient is on the way or lost.
@@ -21,7 +23,8 @@ class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
     `current_until`: when the next reminder of this visit takes over; None for the last one.
 
-    Its channels go out side by side. One that asks becomes a ladder when texts can be answered.
+    Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins
+    with the message and must have reached the patient by `reach_by` (aware).
     """
 
     type_key = "appointment_reminder"
@@ -31,6 +34,8 @@ class AppointmentReminderPayload(VisitPayload):
 
     asks_to_confirm: bool = public(default=False)
     current_until: datetime | None = public(default=None)
+    ladder: str = public(default="")
+    reach_by: datetime | None = public(default=None)
 
     @classmethod
     def example(cls) -> Self:
@@ -38,6 +43,11 @@ class AppointmentReminderPayload(VisitPayload):
 
     def actions(self) -> tuple[str, ...]:
         return ("confirm",) if self.asks_to_confirm else ()
+
+    def rungs(self) -> Sequence[Rung]:
+        if self.ladder not in LADDERS or self.reach_by is None:
+            return ()
+        return ladder(steps=LADDERS[self.ladder], reach_by=self.reach_by)
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT
