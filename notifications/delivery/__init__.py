@@ -22,15 +22,18 @@ from notifications.delivery.desk import for_a_person, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers, Outcome
 from notifications.delivery.record import record
-from notifications.delivery.recover import cancel_open, recover
+from notifications.delivery.recover import cancel_open, cancel_open_of, recover
 from notifications.delivery.settle import settle
 from notifications.delivery.statuses import Report, oldest_due
+from notifications.delivery.unheard import called_off_unheard, speaks_for
 from notifications.delivery.words import links_for, written
 
 __all__ = [
     "WORK_SECONDS",
     "Report",
+    "called_off_unheard",
     "cancel_open",
+    "cancel_open_of",
     "doubt",
     "for_a_person",
     "links_for",
@@ -38,6 +41,7 @@ __all__ = [
     "oldest_due",
     "run_due",
     "settle",
+    "speaks_for",
     "try_again",
     "wake_after_commit",
     "work",

@@ -1,6 +1,9 @@
 """What a crash or a change of plan left behind: lost leases, and what to call off."""
 
+from uuid import UUID
+
 from django.db import transaction
+from django.db.models import QuerySet
 
 from notifications import clock
 from notifications.delivery.statuses import Report, audit_settled, audit_status, move
@@ -39,11 +42,23 @@ def _settle_lost_lease(row: Delivery, report: Report) -> None:
 @transaction.atomic
 def cancel_open(*, subject: str) -> int:
     """Cancel what has not left yet of every message about a subject; return how many."""
-    rows = Delivery.objects.filter(notification__subject=subject, status__in=OPEN_STATUSES)
+    rows = Delivery.objects.filter(notification__subject=subject)
+    return _call_off(rows, reason=Reason.CANCELLED)
+
+
+@transaction.atomic
+def cancel_open_of(*, patient_id: UUID, reason: Reason) -> int:
+    """Cancel what has not left yet of all of a patient's messages; return how many."""
+    rows = Delivery.objects.filter(notification__patient_id=patient_id)
+    return _call_off(rows, reason=reason)
+
+
+def _call_off(rows: QuerySet[Delivery], *, reason: Reason) -> int:
+    still_here = rows.filter(status__in=OPEN_STATUSES).select_related("notification")
     cancelled = [
         row
-        for row in rows.select_related("notification").order_by("id")
-        if move(row, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+        for row in still_here.order_by("id")
+        if move(row, DeliveryStatus.CANCELLED, reason=reason)
     ]
     audit_settled(cancelled)
     return len(cancelled)

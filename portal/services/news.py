@@ -71,8 +71,11 @@ def _tell(
     priority: PatientNotificationPriority | None = None,
     **more: Any,
 ) -> None:
-    """Tell the patient, once a revision; of a time that has passed there is nothing to tell."""
-    if visit.starts_at <= clock.now():
+    """Tell the patient, once a revision; of a time that has passed there is nothing to tell.
+
+    Nor is there to somebody who died or left.
+    """
+    if visit.starts_at <= clock.now() or visit.patient.departure:
         return
     patient_notification_service.create_notification(
         patient_id=visit.patient_id,

@@ -34,13 +34,14 @@ def book(
 ) -> Appointment:
     """Put a visit in the book, plan its reminders and tell the patient that it is booked.
 
-    A visit of the past is only written down.
+    A visit of the past is only written down. Raises Refused, naming what is wrong: somebody or a
+    place unknown, a patient who died or left, times that cannot be (`check_times`).
     """
     _check_times(starts_at=starts_at, ends_at=ends_at)
     visit = Appointment.objects.create(
-        patient=_known(User.objects, patient_id, "patient_id"),
+        patient=_patient(patient_id),
         provider=_known(Provider.objects, provider_id, "provider_id"),
-        location=_known(Location.objects, location_id, "location_id"),
+        location=_place(location_id),
         starts_at=starts_at,
         ends_at=ends_at,
         reason=reason or None,
@@ -75,9 +76,10 @@ def reschedule(
     visit = _locked(appointment_id)
     if visit.status == Status.COMPLETED:
         raise Refused(_("This visit has taken place and cannot be moved."), field="status")
+    _refuse_departed(visit.patient)
     before = Slot.of(visit)
     visit.provider = _known(Provider.objects, provider_id or visit.provider_id, "provider_id")
-    visit.location = _known(Location.objects, location_id or visit.location_id, "location_id")
+    visit.location = _place(location_id or visit.location_id)
     visit.starts_at, visit.ends_at = starts_at, ends_at
     if before.is_upcoming and before == Slot.of(visit):
         visit.save(update_fields=["ends_at"])
