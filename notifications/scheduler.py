@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
 from notifications import audit, clock, delivery, heartbeats, inbox, realtime, watermark, windows
+from notifications.delivery import Unheard
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in, profiles_for
 from notifications.models import PatientNotification, ScheduledNotification
@@ -122,16 +123,16 @@ class NotificationSchedulerService:
         delivery.cancel_open_of(patient_id=patient_id, reason=reason)
         return count
 
-    def unheard(self, *, subject: str, types: Sequence[str]) -> PatientNotification | None:
+    def unheard(self, *, subject: str, types: Sequence[str]) -> Unheard | None:
         """Return a subject's newest message of some types, if nobody can have heard it.
 
-        Ask after `cancel`, in the same transaction: see `delivery.called_off_unheard`.
+        Asked after `cancel`, in the same transaction: see `delivery.called_off_unheard`.
         """
-        return delivery.called_off_unheard(subject=subject, type_keys=types)
+        return delivery.called_off_unheard(subject=subject, types=types)
 
-    def merge(self, *, earlier: PatientNotification, into: PatientNotification) -> None:
-        """Note that a message says as well what was called off of an earlier one."""
-        delivery.speaks_for(message=into, earlier=earlier)
+    def merge(self, *, earlier: Unheard, into: UUID) -> None:
+        """Note that the message `into` says as well what was called off of an earlier one."""
+        delivery.merge(earlier=earlier, into=into)
 
     def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:
         """Make what is planned up to `now` (aware; the clock's if None) and deliver what is due.

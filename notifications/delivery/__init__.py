@@ -25,12 +25,13 @@ from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, cancel_open_of, recover
 from notifications.delivery.settle import settle
 from notifications.delivery.statuses import Report, oldest_due
-from notifications.delivery.unheard import called_off_unheard, speaks_for
+from notifications.delivery.unheard import Unheard, called_off_unheard, merge
 from notifications.delivery.words import links_for, written
 
 __all__ = [
     "WORK_SECONDS",
     "Report",
+    "Unheard",
     "called_off_unheard",
     "cancel_open",
     "cancel_open_of",
@@ -38,10 +39,10 @@ __all__ = [
     "for_a_person",
     "links_for",
     "mark_handled",
+    "merge",
     "oldest_due",
     "run_due",
     "settle",
-    "speaks_for",
     "try_again",
     "wake_after_commit",
     "work",
