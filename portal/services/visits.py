@@ -67,9 +67,10 @@ def reschedule(
 ) -> Appointment:
     """Move a visit to another time, provider or place, and tell the patient once.
 
-    Several moves within minutes are told as one, from what the patient knew (`news`). What already stands so stays: no revision, no message. A cancelled or missed visit is put
-    back in the book, and the patient is told that it is booked. A confirmation was of the old
-    time and ends with it. Raises Refused as `book` does, and for a visit that is over.
+    What already stands so stays: no revision, no message. Several moves within minutes are told
+    as one, from what the patient knew (`news`). A cancelled or missed visit is put back in the
+    book, and the patient is told that it is booked. A confirmation was of the old time and ends
+    with it. Raises Refused as `book` does, and for a visit that is over.
     """
     check_times(starts_at=starts_at, ends_at=ends_at)
     visit = _locked(appointment_id)
