@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -29,6 +30,7 @@ class Unheard:
 
     message_id: UUID
     payload: NotificationPayload
+    made_at: datetime  # aware
 
 
 def called_off_unheard(*, subject: str, types: Sequence[str]) -> Unheard | None:
@@ -43,7 +45,9 @@ def called_off_unheard(*, subject: str, types: Sequence[str]) -> Unheard | None:
     if newest is None or not _was_waiting(newest) or _is_known(about, since=newest):
         return None
     payload = payload_in(newest)
-    return Unheard(message_id=newest.pk, payload=payload) if payload else None
+    if payload is None:
+        return None
+    return Unheard(message_id=newest.pk, payload=payload, made_at=newest.created_at)
 
 
 def _was_waiting(message: PatientNotification) -> bool:

@@ -17,7 +17,7 @@ from notifications.scheduler import Unheard, notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
 from portal.models import Appointment, Location, Provider
-from portal.notification_types._visit import VisitPayload, visit_fields
+from portal.notification_types._visit import SETTLES_FOR, VisitPayload, visit_fields
 from portal.notification_types.appointment_cancelled import AppointmentCancelledPayload
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from portal.notification_types.appointment_rescheduled import AppointmentRescheduledPayload
@@ -60,12 +60,15 @@ def tell_booked(visit: Appointment, *, actor: str) -> None:
 
 
 def tell_cancelled(visit: Appointment, *, actor: str) -> None:
-    """Say that the visit is off, by the time the patient knows; nothing, if they know of none."""
+    """Say that the visit is off, by the time the patient knows.
+
+    One booked by mistake and taken out again at once was never there. Later the patient may know
+    of it all the same: who books by telephone does.
+    """
     earlier = _unheard(visit)
-    unheard = earlier and earlier.payload
-    if isinstance(unheard, AppointmentConfirmedPayload):
+    if earlier is not None and _is_slip(earlier):
         return
-    known = _as_known(visit, unheard)
+    known = _as_known(visit, earlier and earlier.payload)
     _tell(
         known,
         AppointmentCancelledPayload,
@@ -108,6 +111,12 @@ def tell_moved(visit: Appointment, *, before: Slot, actor: str) -> None:
 def _unheard(visit: Appointment) -> Unheard | None:
     """Return the news about a visit that was called off before anybody could hear it, or None."""
     return notification_scheduler_service.unheard(subject=visit.subject, types=NEWS)
+
+
+def _is_slip(earlier: Unheard) -> bool:
+    """Return whether a booking was undone before its news was to leave."""
+    is_booking = isinstance(earlier.payload, AppointmentConfirmedPayload)
+    return is_booking and clock.now() - earlier.made_at <= SETTLES_FOR
 
 
 def _as_known(visit: Appointment, unheard: NotificationPayload | None) -> Appointment:
