@@ -15,7 +15,7 @@ from portal.services.guardians import (
     date_guardianships,
     end_guardianship,
 )
-from portal.services.patients import come_back, depart
+from portal.services.patients import come_back, depart, upcoming_visits
 from portal.services.reminders import default_reminder_rules, reminder_steps
 from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
 
@@ -35,4 +35,5 @@ __all__ = [
     "mark_missed",
     "reminder_steps",
     "reschedule",
+    "upcoming_visits",
 ]

@@ -34,7 +34,8 @@ def depart(*, patient_id: UUID, departure: str, on: date | None, actor: str) -> 
     if (patient.departure, patient.departed_on) == (departure, on):
         return patient
     patient.departure, patient.departed_on = departure, on
-    patient.save(update_fields=["departure", "departed_on"])
+    patient.is_active = patient.is_active and departure != Departure.DIED
+    patient.save(update_fields=["departure", "departed_on", "is_active"])
     _note(patient, change=departure, actor=actor)
     notification_scheduler_service.cancel_all(patient_id=patient.pk, reason=Reason.DEPARTED)
     for visit in _upcoming(patient):
@@ -46,8 +47,8 @@ def depart(*, patient_id: UUID, departure: str, on: date | None, actor: str) -> 
 def come_back(*, patient_id: UUID, actor: str) -> User:
     """Note that somebody is a patient again, or was never gone; twice changes nothing.
 
-    What was cancelled stays cancelled: visits are booked anew. Raises Refused for an unknown
-    patient.
+    What was cancelled stays cancelled: visits are booked anew. An account that was closed stays
+    so until somebody opens it. Raises Refused for an unknown patient.
     """
     patient = _locked(patient_id)
     if patient.departure:
@@ -55,6 +56,11 @@ def come_back(*, patient_id: UUID, actor: str) -> User:
         patient.save(update_fields=["departure", "departed_on"])
         _note(patient, change="came_back", actor=actor)
     return patient
+
+
+def upcoming_visits(patient: User) -> int:
+    """Return how many visits of a patient would be cancelled if they were gone."""
+    return len(_upcoming(patient))
 
 
 def _locked(patient_id: UUID) -> User:
