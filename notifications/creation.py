@@ -6,6 +6,7 @@ of their ids, so that two broadcasts cannot wait for each other.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -104,7 +105,16 @@ def _profiles(patient_ids: Sequence[UUID]) -> dict[UUID, PatientProfile]:
     unknown = set(patient_ids) - profiles.keys()
     if unknown:
         raise Refused(_("There is no such patient."), field="patient_id")
+    departed = next((pk for pk in patient_ids if profiles[pk].is_departed), None)
+    if departed is not None:
+        raise Refused(_("This person is no longer a patient here."), field="patient_id")
     return profiles
+
+
+def still_here(patient_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those of some patients who neither died nor left, in order; unknown ones too."""
+    profiles = profiles_for(patient_ids)
+    return [pk for pk in patient_ids if pk not in profiles or not profiles[pk].is_departed]
 
 
 def _already_there(drafts: Sequence[Draft]) -> dict[tuple[UUID, str], PatientNotification]:
@@ -248,11 +258,18 @@ def _candidate(
         status=DeliveryStatus.DELIVERED if is_here else DeliveryStatus.PLANNED,
         rank=PatientNotificationPriority(row.priority).rank,
         level=channel.ceiling if is_here else 0,
-        due_at=row.created_at,
+        due_at=row.created_at if is_here else row.created_at + _settling(row),
         expires_at=row.expires_at,
         created_at=row.created_at,
         status_at=row.created_at,
     )
+
+
+def _settling(row: PatientNotification) -> timedelta:
+    """Return how long a message waits outside for what may change once more within minutes."""
+    if row.priority == PatientNotificationPriority.URGENT:
+        return timedelta(0)
+    return PatientNotificationType.known(row.type).settles_for
 
 
 def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:

@@ -120,6 +120,7 @@ class _Known:
             now=now,
             zone=profile.zone,
             l0_only=profile.l0_only,
+            is_departed=profile.is_departed,
             priority=PatientNotificationPriority(notification.priority),
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,

@@ -46,6 +46,8 @@ class Facts:
     is_irrelevant: bool = False
     is_answered: bool = False
     l0_only: bool = False
+    # the patient
+    is_departed: bool = False
     # the patient's choices
     choice: bool | None = None
     choice_at: datetime | None = None
@@ -106,6 +108,11 @@ def in_time(facts: Facts) -> Decision | None:
     if facts.expires_at is not None and facts.expires_at <= facts.now:
         return _too_late(facts)
     return None
+
+
+def still_here(facts: Facts) -> Decision | None:
+    """Nothing goes to somebody who died or left, whatever it is and whoever wants it sent."""
+    return _skip(Reason.DEPARTED) if facts.is_departed else None
 
 
 def readable(facts: Facts) -> Decision | None:
@@ -210,6 +217,7 @@ def channel_open(facts: Facts) -> Decision | None:
 
 GATES: tuple[Gate, ...] = (
     in_time,
+    still_here,
     readable,
     still_true,
     not_answered,

@@ -21,8 +21,9 @@ from notifications import (
     watermark,
     windows,
 )
+from notifications.delivery import Unheard
 from notifications.enums import OPEN_STATUSES, AuditAction, CallOutcome, PlanStatus, Reason
-from notifications.facts import payload_in
+from notifications.facts import payload_in, profiles_for
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.reconciler import reconcile
 from notifications.services import patient_notification_service
@@ -134,6 +135,31 @@ class NotificationSchedulerService:
             calls.settle(notification_ids=ids, outcome=CallOutcome.ANSWERED, actor=actor)
         return count
 
+    @transaction.atomic
+    def cancel_all(self, *, patient_id: UUID, reason: str) -> int:
+        """Cancel all that is planned for a patient, and what has not left; return how many plans.
+
+        What they have in the portal stays as it is.
+        """
+        plans = ScheduledNotification.objects.filter(patient_id=patient_id)
+        count = plans.filter(status=PlanStatus.PLANNED).update(
+            status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now()
+        )
+        delivery.cancel_open_of(patient_id=patient_id, reason=reason)
+        calls.settle_of(patient_id=patient_id, outcome=CallOutcome.CANCELLED)
+        return count
+
+    def unheard(self, *, subject: str, types: Sequence[str]) -> Unheard | None:
+        """Return a subject's newest message of some types, if nobody can have heard it.
+
+        Asked after `cancel`, in the same transaction: see `delivery.called_off_unheard`.
+        """
+        return delivery.called_off_unheard(subject=subject, types=types)
+
+    def merge(self, *, earlier: Unheard, into: UUID) -> None:
+        """Note that the message `into` says as well what was called off of an earlier one."""
+        delivery.merge(earlier=earlier, into=into)
+
     def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:
         """Make what is planned up to `now` (aware; the clock's if None) and deliver what is due.
 
@@ -204,9 +230,11 @@ def _promote(*, limit: int, report: TickReport) -> int:
     rows = _due(limit)
     payloads = {row.pk: payload_in(row) for row in rows}
     gone = _irrelevant(list(payloads.values()))
+    departed = _departed({row.patient_id for row in rows})
     for row in rows:
         payload = payloads[row.pk]
-        _settle(row, payload, is_true=payload is not None and payload not in gone)
+        is_true = payload is not None and payload not in gone
+        _settle(row, payload, is_true=is_true, is_departed=row.patient_id in departed)
         report.add_plan(row.status)
     if rows:
         windows.passing(windows.Window.BEFORE_PLAN)
@@ -234,11 +262,23 @@ def _irrelevant(payloads: Sequence[NotificationPayload | None]) -> set[Notificat
     )
 
 
+def _departed(patient_ids: set[UUID]) -> set[UUID]:
+    """Return those who died or left: nothing is made for them."""
+    profiles = profiles_for(patient_ids) if patient_ids else {}
+    return {pk for pk, profile in profiles.items() if profile.is_departed}
+
+
 def _settle(
-    row: ScheduledNotification, payload: NotificationPayload | None, *, is_true: bool
+    row: ScheduledNotification,
+    payload: NotificationPayload | None,
+    *,
+    is_true: bool,
+    is_departed: bool,
 ) -> None:
     if row.expires_at is not None and row.expires_at <= clock.now():
         row.status, row.reason = PlanStatus.EXPIRED, Reason.EXPIRED
+    elif is_departed:
+        row.status, row.reason = PlanStatus.CANCELLED, Reason.DEPARTED
     elif payload is None:
         row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
     elif not is_true:

@@ -50,7 +50,8 @@ class PatientNotificationService:
 
         The same `key` for the same patient returns the row that is there. `subject` names what
         it is about, such as `appointment:<id>`; `actor` is a job such as `system:import`.
-        Raises ValueError for an unknown type or priority, Refused for an unknown patient.
+        Raises ValueError for an unknown type or priority, Refused for an unknown patient and for
+        one who died or left.
         """
         draft = creation.Draft(
             patient_id=patient_id,
@@ -72,6 +73,7 @@ class PatientNotificationService:
     ) -> int:
         """Make one message for each patient, in chunks; return how many were new.
 
+        Who died or left is left out.
         `key` makes a second run, or the rest of an interrupted one, harmless.
         """
         remaining, made = iter(sorted(set(patient_ids))), 0
@@ -79,7 +81,7 @@ class PatientNotificationService:
         while chunk := list(islice(remaining, CHUNK)):
             drafts = [
                 creation.draft_of(patient_id, build=build, key=key, actor=actor)
-                for patient_id in chunk
+                for patient_id in creation.still_here(chunk)
             ]
             ids = {draft.id for draft in drafts}
             made += sum(row.pk in ids for row in creation.create(drafts))

@@ -33,9 +33,9 @@ def wards_of(user: User) -> QuerySet[Guardianship]:
     return _in_force().filter(guardian=user)
 
 
-def guardians_of(patient: User) -> list[User]:
-    """Return who may act for a patient now."""
-    return [tie.guardian for tie in _in_force().filter(patient=patient).select_related("guardian")]
+def ties_of(patient: User) -> list[Guardianship]:
+    """Return the guardianships in force now under which others act for a patient."""
+    return list(_in_force().filter(patient=patient).select_related("guardian"))
 
 
 def _in_force() -> QuerySet[Guardianship]:
@@ -57,6 +57,16 @@ def _public_name(practice: Practice) -> str:
     return practice.public_name or practice.name
 
 
+def zone_of(patient: User) -> str:
+    """Return the zone of the wall clock a patient lives by: an IANA name."""
+    return _zone(patient, practice=_practice())
+
+
+def _zone(patient: User, *, practice: Practice) -> str:
+    location = patient.home_location
+    return patient.zone or (location.zone if location else practice.zone)
+
+
 def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
     """Return zone, language and practice names by patient id, in two queries."""
     practice = _practice()
@@ -67,12 +77,13 @@ def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
 def _profile(*, patient: User, practice: Practice) -> PatientProfile:
     location = patient.home_location
     return PatientProfile(
-        zone=patient.zone or (location.zone if location else practice.zone),
+        zone=_zone(patient, practice=practice),
         language=patient.language,
         practice_name=practice.name,
         public_name=_public_name(practice),
         phone=(location.phone if location else "") or practice.phone,
         postal_address=practice.postal_address,
         l0_only=practice.l0_only,
+        is_departed=bool(patient.departure),
         pages="" if patient.has_usable_password() else f"/for/{patient.pk}",
     )

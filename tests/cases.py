@@ -1,4 +1,4 @@
-"""Twenty-three patients, one for each thing that can become of a message: told by real means.
+"""Twenty-five patients, one for each thing that can become of a message: told by real means.
 
 Addresses, choices and consents go through the services; carriers answer by whom they write to;
 receipts come in as a carrier's calls do. Nothing here sets a status.
@@ -35,8 +35,9 @@ from notifications.types import (
     SendResult,
 )
 from portal.models import Appointment, Location, Provider, User
+from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.system_alert import SystemAlertPayload
-from portal.services import answer, cancel, default_reminder_rules
+from portal.services import answer, cancel, default_reminder_rules, depart, reschedule
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import make_patient
 from tests.engine import NotePayload, device_of, email_of, phone_of, run, send
@@ -147,13 +148,14 @@ class Scene:
         return f"https://push.example/{self._count}"
 
     def visit(self, patient: User, *, in_days: float = 10) -> Appointment:
-        """Book a visit; the patient is told on every channel as soon as the clock runs."""
+        """Book a visit; the patient is told on every channel once nothing changes any more."""
         at = clock.now() + in_days * DAY
         return a_visit(patient, at, location=self.location, provider=self.provider)
 
     def booked(self, patient: User) -> PatientNotification:
-        """Book a visit, let the clock run, and return the message about it."""
-        visit = self.visit(patient)
+        """Let the clock run after a visit was booked, and return the message about it."""
+        with clock.at(clock.now() - SETTLES_FOR):
+            visit = self.visit(patient)
         run(at=clock.now())
         return message_about(visit)
 
@@ -355,6 +357,26 @@ def the_visit_was_cancelled_before_anything_left(scene: Scene) -> PatientNotific
     cancel(appointment_id=visit.pk, actor=DESK)
     run(at=clock.now())
     return booked
+
+
+@story(Reason.MERGED, status=Status.CANCELLED)
+def the_visit_was_moved_before_anything_left(scene: Scene) -> PatientNotification:
+    visit = scene.visit(scene.patient("merged"))
+    booked = message_about(visit)
+    later = {"starts_at": visit.starts_at + DAY, "ends_at": visit.ends_at + DAY}
+    reschedule(appointment_id=visit.pk, **later, actor=DESK)
+    run(at=clock.now() + SETTLES_FOR)
+    return booked
+
+
+@story(Reason.DEPARTED, status=Status.CANCELLED)
+def the_patient_left_before_anything_left(scene: Scene) -> PatientNotification:
+    patient = scene.patient("departed")
+    message = message_about(scene.visit(patient))
+    today = clock.now().date()
+    depart(patient_id=patient.pk, departure="left", on=today, actor=DESK)
+    run(at=clock.now() + SETTLES_FOR)
+    return message
 
 
 @story(Reason.UNWRITABLE)

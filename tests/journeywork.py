@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from notifications import clock
 from notifications.contacts import devices
 from notifications.models import Delivery, PatientNotification
 from notifications.providers import outbox_calls
@@ -18,6 +19,7 @@ from notifications.providers.outbox import OutboxMessage
 from notifications.providers.outbox_carrier import post_here, send_reply
 from portal import services
 from portal.models import Appointment, User
+from portal.notification_types._visit import SETTLES_FOR
 from tests.browser import deskwork
 from tests.browser.desk import PASSWORD
 from tests.browser.deskwork import visit_status  # noqa: F401 - one of the jobs
@@ -61,28 +63,30 @@ def register_device(*, patient_id: UUID, label: str) -> None:
 
 
 def book_another(*, visit_id: UUID, days: int) -> None:
-    """Book a visit like one that is there, some days later."""
+    """Book a visit like one that is there, some days later; a while ago, so that it is settled."""
     visit, later = Appointment.objects.get(pk=visit_id), timedelta(days=days)
-    services.book(
-        patient_id=visit.patient_id,
-        provider_id=visit.provider_id,
-        location_id=visit.location_id,
-        starts_at=visit.starts_at + later,
-        ends_at=visit.ends_at + later,
-        actor=ACTOR,
-    )
+    with clock.at(clock.now() - SETTLES_FOR):
+        services.book(
+            patient_id=visit.patient_id,
+            provider_id=visit.provider_id,
+            location_id=visit.location_id,
+            starts_at=visit.starts_at + later,
+            ends_at=visit.ends_at + later,
+            actor=ACTOR,
+        )
 
 
 def move(*, visit_id: UUID, days: int) -> None:
-    """Move a visit by whole days, and tell the patient."""
+    """Move a visit by whole days, and tell the patient; a while ago, so that it is settled."""
     visit = Appointment.objects.get(pk=visit_id)
     later = timedelta(days=days)
-    services.reschedule(
-        appointment_id=visit.pk,
-        starts_at=visit.starts_at + later,
-        ends_at=visit.ends_at + later,
-        actor=ACTOR,
-    )
+    with clock.at(clock.now() - SETTLES_FOR):
+        services.reschedule(
+            appointment_id=visit.pk,
+            starts_at=visit.starts_at + later,
+            ends_at=visit.ends_at + later,
+            actor=ACTOR,
+        )
 
 
 def told(*, patient_id: UUID, type_key: str) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ def test_the_gates_come_in_the_order_they_are_asked_and_the_one_that_objects_is_
     made = send(ana)
     run()
     asked = gates(channel(made, "sms"))
-    assert list(asked)[:3] == ["in_time", "readable", "still_true"]
+    assert list(asked)[:3] == ["in_time", "still_here", "readable"]
     assert [name for name, objection in asked.items() if objection] == ["wanted"]
     said = " ".join(explain(made).split())
     assert "address_known, address_allowed no, pref_off: wanted pass: address_works," in said

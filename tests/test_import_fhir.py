@@ -14,6 +14,7 @@ from notifications.scheduler import notification_scheduler_service
 from portal.access import patient_for
 from portal.importers.records import FHIR_STATUSES
 from portal.models import Appointment, Guardianship, Location, User
+from portal.notification_types._visit import SETTLES_FOR
 from tests.imports import (
     NOW,
     everything,
@@ -505,7 +506,7 @@ def test_nothing_clinical_reaches_titles_mail_plans_logs_or_the_screen(bring_in,
     outcomes.append(bring_in(visit(**CLINICAL | {"start": "2026-12-09T16:30:00Z"}), expect=1))
     later = {"start": "2026-12-09T16:30:00Z", "end": "2026-12-09T17:00:00Z"}
     outcomes.append(bring_in(visit(**CLINICAL | later)))
-    notification_scheduler_service.run_due(now=clock.now())
+    notification_scheduler_service.run_due(now=clock.now() + SETTLES_FOR)
     assert told(patient_called("ana")) == ["appointment_rescheduled"]
     titles = list(PatientNotification.objects.values_list("title", "action_url", "key", "subject"))
     plans = list(ScheduledNotification.objects.values_list("subject", "rule", "key"))

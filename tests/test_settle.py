@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.conf import settings as configured
 
-from notifications import incoming
+from notifications import clock, incoming
 from notifications.enums import AttemptResult, ContactStatus, DeliveryStatus, Reason
 from notifications.models import ContactPoint, Delivery
 from notifications.types import ChannelError, NotSupported, Reply
+from portal.notification_types._visit import SETTLES_FOR
 from portal.services import reschedule
 from tests.clinic import DESK, a_visit
 from tests.engine import (
@@ -168,7 +169,8 @@ def test_what_is_too_late_meanwhile_does_not_go_again(ana, ben, forgetful):
 def test_a_visit_that_moved_meanwhile_is_not_told_of_again(ana, location, provider, forgetful):
     phone_of(ana)
     forgetful.fates = [Fate.LOST_BEFORE]
-    visit = a_visit(ana, after(10 * DAY), location=location, provider=provider)
+    with clock.at(after(-SETTLES_FOR)):
+        visit = a_visit(ana, after(10 * DAY), location=location, provider=provider)
     run()
     booked = Delivery.objects.get(notification__subject=visit.subject, channel="sms")
     assert booked.status == Status.UNKNOWN

@@ -23,9 +23,10 @@ from notifications.delivery.desk import for_a_person, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers, Outcome
 from notifications.delivery.record import record
-from notifications.delivery.recover import answer_open, cancel_open, recover
+from notifications.delivery.recover import answer_open, cancel_open, cancel_open_of, recover
 from notifications.delivery.settle import settle
 from notifications.delivery.statuses import Report, oldest_due
+from notifications.delivery.unheard import Unheard, called_off_unheard, merge
 from notifications.delivery.words import links_for, written
 
 __all__ = [
@@ -33,12 +34,16 @@ __all__ = [
     "NextStep",
     "Report",
     "answer_open",
+    "Unheard",
+    "called_off_unheard",
     "cancel_open",
+    "cancel_open_of",
     "doubt",
     "for_a_person",
     "links_for",
     "mark_handled",
     "next_step",
+    "merge",
     "oldest_due",
     "run_due",
     "settle",

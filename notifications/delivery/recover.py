@@ -1,5 +1,7 @@
 """What a crash or a change of plan left behind: lost leases, and what to call off."""
 
+from uuid import UUID
+
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -43,6 +45,13 @@ def cancel_open(*, subject: str) -> int:
     """Cancel what has not left yet of every message about a subject; return how many."""
     rows = Delivery.objects.filter(notification__subject=subject, status__in=OPEN_STATUSES)
     return _end(rows, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+
+
+@transaction.atomic
+def cancel_open_of(*, patient_id: UUID, reason: Reason) -> int:
+    """Cancel what has not left yet of all of a patient's messages; return how many."""
+    rows = Delivery.objects.filter(notification__patient_id=patient_id, status__in=OPEN_STATUSES)
+    return _end(rows, DeliveryStatus.CANCELLED, reason=reason)
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -80,6 +80,7 @@ class NotificationPayload(ABC):
     passes_floor: ClassVar[bool] = False  # may text before 08:00
     shape: ClassVar[Shape] = Shape.FAN_OUT
     metadata_fields: ClassVar[tuple[str, ...]] = ()  # what the API shows of the payload
+    settles_for: ClassVar[timedelta] = timedelta(0)  # outside: it may change again. Urgent: none
 
     def __new__(cls, **given: Any) -> Self:
         for name in REFUSED_FIELDS.keys() & given.keys():

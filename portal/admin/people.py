@@ -14,11 +14,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal import services
+from portal.admin.departures import DeparturePage
 from portal.admin.finding import FoundByPatient, people_meant
 from portal.admin.timeline import TimelinePage
 from portal.models import ExternalId, Guardianship, RecallSchedule, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
+GONE = ("departure", "departed_on")
+WHEN = ("started_at", "ended_at", "closed_at")
 
 
 class Person(forms.ModelForm):
@@ -57,21 +60,22 @@ class PersonCreation(Person, AdminUserCreationForm):
 
 
 @admin.register(User)
-class PortalUserAdmin(TimelinePage, UserAdmin):
+class PortalUserAdmin(TimelinePage, DeparturePage, UserAdmin):
     form, add_form = PersonChange, PersonCreation
     list_display = ("display_name", "username", "home_location", "is_active", "is_staff")
-    list_filter = ("is_active", "is_staff", "home_location", "language")
+    list_filter = ("is_active", "is_staff", "departure", "home_location", "language")
     list_select_related = ("home_location",)
     ordering = ("last_name", "first_name")
     search_fields = ("first_name", "last_name", "=username")
     search_help_text = _("A name, an id, or a phone number or e-mail address typed whole")
     autocomplete_fields = ("home_location", "groups")
     filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", *GONE)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "date_of_birth")}),
         (_("Messages"), {"fields": ("language", "zone", "home_location")}),
+        (_("No longer a patient"), {"fields": GONE}),
         (_("Account"), {"fields": ("is_active", *RIGHTS, "last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -115,6 +119,13 @@ class PortalUserAdmin(TimelinePage, UserAdmin):
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(pk__in=people), False
 
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "date_of_birth" in form.changed_data:
+            services.date_guardianships(patient_ids=[obj.pk])
+
     def patient_id_of(self, obj: User) -> UUID:
         return obj.pk
 
@@ -154,10 +165,34 @@ class GuardianshipAdmin(FoundByPatient):
     list_filter = ("relation", ("ended_at", admin.EmptyFieldListFilter))
     list_select_related = ("patient", "guardian")
     actions = ("end",)
-    readonly_fields = ("ended_at",)
+    fields = ("guardian", "patient", "relation")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # it is ended, and stays on record
+
+    def get_fields(self, request: HttpRequest, obj: Guardianship | None = None) -> tuple[str, ...]:
+        return self.fields if obj is None else (*self.fields, *WHEN)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Guardianship | None = None
+    ) -> tuple[str, ...]:
+        """Of a tie only the relation is ever put right; who is somebody else is another tie."""
+        if obj is None:
+            return ()
+        settled = () if obj.closed_at is None else ("relation",)
+        return ("guardian", "patient", *settled, *WHEN)
+
+    def save_model(
+        self, request: HttpRequest, obj: Guardianship, form: forms.ModelForm, change: bool
+    ) -> None:
+        if obj.closed_at is None:
+            begun = services.begin_guardianship(
+                guardian_id=obj.guardian_id,
+                patient_id=obj.patient_id,
+                relation=obj.relation,
+                actor=f"user:{request.user.pk}",
+            )
+            obj.pk = begun.pk
 
     @admin.action(description=_("End now"), permissions=["change"])
     def end(self, request: HttpRequest, ties: QuerySet) -> None:

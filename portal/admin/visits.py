@@ -26,6 +26,7 @@ from notifications.types import Refused
 from portal import services
 from portal.admin.finding import FoundByPatient
 from portal.models import Appointment
+from portal.services.entries import check_clock, check_times, refuse_departed
 
 BOOKED_WITH = ("patient", "provider", "location", "starts_at", "ends_at", "reason", "notes")
 SHOWN = ("patient_name", "provider", "location", "starts", "ends", "status", "revision")
@@ -44,13 +45,21 @@ class BookingForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if location := cleaned.get("location"):
-            for name in {"starts_at", "ends_at"} & cleaned.keys():
-                typed = timezone.make_naive(cleaned[name])
-                cleaned[name] = typed.replace(tzinfo=ZoneInfo(location.zone))
-        if {"starts_at", "ends_at"} <= cleaned.keys() and not _in_order(cleaned):
-            self.add_error("ends_at", _("A visit ends after it starts."))
+        if not self.errors:
+            try:
+                self._read(cleaned)
+            except Refused as refusal:
+                self.add_error(refusal.field.removesuffix("_id"), refusal.message)
         return cleaned
+
+    def _read(self, cleaned: dict[str, Any]) -> None:
+        """Put the times on the location's clock. Raises Refused for what the book would refuse."""
+        check_clock(cleaned["location"])
+        for name in ("starts_at", "ends_at"):
+            typed = timezone.make_naive(cleaned[name])
+            cleaned[name] = typed.replace(tzinfo=ZoneInfo(cleaned["location"].zone))
+        check_times(starts_at=cleaned["starts_at"], ends_at=cleaned["ends_at"])
+        refuse_departed(cleaned["patient"], starts_at=cleaned["starts_at"])
 
 
 class MoveForm(forms.Form):
@@ -194,10 +203,6 @@ class AppointmentAdmin(FoundByPatient):
 
 def _actor(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
-
-
-def _in_order(times: dict[str, Any]) -> bool:
-    return times["starts_at"] < times["ends_at"]
 
 
 def _times(visit: Appointment) -> dict[str, Any]:

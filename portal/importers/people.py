@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from django.db.models.functions import Lower
 
-from notifications import audit, clock
+from notifications import audit
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import AuditAction
 from portal import services
@@ -98,6 +98,7 @@ def _update(people: Iterable[PersonRecord], *, known: Known) -> None:
         if person.language:
             user.language = _language(person)
         user.save(update_fields=["first_name", "last_name", "date_of_birth", "language"])
+    services.date_guardianships(patient_ids=records)
 
 
 def _write_contacts(person: PersonRecord, *, ties: Iterable[TieRecord], known: Known) -> None:
@@ -118,20 +119,13 @@ def write_ties(ties: Iterable[TieRecord], *, known: Known) -> None:
 
 def _write_tie(tie: TieRecord, *, guardian_id: UUID, known: Known) -> None:
     patient_id = known.id_of(tie.patient)
-    in_force = Guardianship.objects.filter(
-        guardian_id=guardian_id, patient_id=patient_id, ended_at=None
-    )
+    pair = {"guardian_id": guardian_id, "patient_id": patient_id}
     if tie.has_ended:
-        for row in in_force:
+        for row in Guardianship.objects.filter(**pair, closed_at=None):
             services.end_guardianship(guardianship_id=row.pk, actor=ACTOR)
         drop_contacts(patient_id=patient_id, slots=tie.address_slots, known=known)
-    elif not in_force.update(relation=tie.relation):
-        Guardianship.objects.create(
-            guardian_id=guardian_id,
-            patient_id=patient_id,
-            relation=tie.relation,
-            started_at=clock.now(),
-        )
+    else:
+        services.begin_guardianship(**pair, relation=tie.relation, actor=ACTOR)
     for contact in () if tie.has_ended else tie.contacts:
         write_contact(patient_id=patient_id, record=contact, known=known)
     audit.record(

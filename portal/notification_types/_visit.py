@@ -14,6 +14,8 @@ from portal.models import Appointment
 
 # Names no visit: an example, shown in previews and sent on trial, never goes out of date.
 EXAMPLE_VISIT = UUID("00000000-0000-7000-8000-000000000000")
+# Whoever books or moves a visit often changes it again at once: outside, one message says it all.
+SETTLES_FOR = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)

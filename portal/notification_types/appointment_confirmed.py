@@ -6,7 +6,7 @@ from typing import Self
 from django.utils.translation import gettext_lazy as _
 
 from notifications.enums import PatientNotificationType
-from portal.notification_types._visit import VisitPayload, example_fields
+from portal.notification_types._visit import SETTLES_FOR, VisitPayload, example_fields
 
 
 @PatientNotificationType.register
@@ -16,6 +16,7 @@ class AppointmentConfirmedPayload(VisitPayload):
     title = _("Your visit is booked")
     label = _("Booked visits")
     icon = "calendar-check"
+    settles_for = SETTLES_FOR
 
     @classmethod
     def example(cls) -> Self:

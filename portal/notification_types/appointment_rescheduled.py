@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from notifications.enums import PatientNotificationPriority, PatientNotificationType
-from notifications.types import logistics
-from portal.notification_types._visit import VisitPayload, example_fields
+from notifications.types import logistics, public
+from portal.notification_types._visit import SETTLES_FOR, VisitPayload, example_fields
 
 
 @PatientNotificationType.register
@@ -16,7 +17,8 @@ from portal.notification_types._visit import VisitPayload, example_fields
 class AppointmentRescheduledPayload(VisitPayload):
     """`previous_date` is the start that no longer holds; None when only who or where changed.
 
-    `previous_zone` is the zone of the place it was to be at; empty: the same as now.
+    `previous_zone` is the zone of the place it was to be at; empty: the same as now. With whom
+    and where it was is kept for the next move, which may come before anybody heard of this one.
     """
 
     type_key = "appointment_rescheduled"
@@ -25,9 +27,12 @@ class AppointmentRescheduledPayload(VisitPayload):
     icon = "calendar-clock"
     priority = PatientNotificationPriority.HIGH
     locked = ("in_app", "email")
+    settles_for = SETTLES_FOR
 
     previous_date: datetime | None = logistics(default=None)
     previous_zone: str = logistics(default="")
+    previous_provider_id: UUID | None = public(default=None)
+    previous_location_id: UUID | None = public(default=None)
 
     @classmethod
     def example(cls) -> Self:

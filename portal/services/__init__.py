@@ -9,19 +9,31 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
-from portal.services.guardians import end_guardianship
+from portal.services.guardians import (
+    begin_guardianship,
+    close_guardianships,
+    date_guardianships,
+    end_guardianship,
+)
+from portal.services.patients import come_back, depart, upcoming_visits
 from portal.services.reminders import default_reminder_rules, reminder_steps
 from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
 
 __all__ = [
     "answer",
+    "begin_guardianship",
     "book",
     "cancel",
+    "close_guardianships",
+    "come_back",
     "complete",
     "confirm",
+    "date_guardianships",
     "default_reminder_rules",
+    "depart",
     "end_guardianship",
     "mark_missed",
     "reminder_steps",
     "reschedule",
+    "upcoming_visits",
 ]

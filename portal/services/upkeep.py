@@ -1,17 +1,41 @@
-"""What the engine's clock asks the clinic for each minute: reminders that nobody planned.
+"""What the clock asks the clinic for each minute, before anything is sent.
 
-Visits get their plans in the transaction that books them. One without any came another way: a row
-put in by hand, a backup, a fault. It is found while its patient can still be reminded.
+Guardianships whose end has come, such as an 18th birthday, are acted on. Reminders that nobody
+planned are: visits get their plans in the transaction that books them, and one without any came
+another way: a row put in by hand, a backup, a fault. It is found while its patient can still be
+reminded.
 """
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
+
+from django.db import InterfaceError, OperationalError, transaction
 
 from notifications import clock
 from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment
 from portal.services.backfill import backfill, visits_ahead
+from portal.services.guardians import close_guardianships, date_guardianships
+
+logger = logging.getLogger(__name__)
 
 AHEAD = timedelta(days=2)  # today's visits and tomorrow's, in any zone
+
+
+def keep_up() -> None:
+    """Do a minute's work. One step's trouble takes nothing from the others.
+
+    Only a database that is away is everybody's trouble.
+    """
+    for step in STEPS:
+        try:
+            with transaction.atomic():
+                step()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as fault:
+            logger.error("the step %s failed: %s", step.__name__, type(fault).__name__)
 
 
 def plan_missing() -> int:
@@ -24,3 +48,6 @@ def plan_missing() -> int:
     if not lacking:
         return 0
     return sum(backfill(Appointment.objects.filter(pk__in=lacking).order_by("pk")).plans.values())
+
+
+STEPS: tuple[Callable[[], int], ...] = (date_guardianships, close_guardianships, plan_missing)

@@ -1,18 +1,17 @@
 """Book, move, cancel, confirm and close a visit."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db import models, transaction
-from django.utils import timezone
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import audit, clock
 from notifications.enums import AuditAction, Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
-from portal.models import Appointment, Location, Provider, User
+from portal.models import Appointment, Provider
+from portal.services.entries import check_times, known, patient_of, place_of, refuse_departed
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
 from portal.services.reminders import plan_reminders, stop_asking
 
@@ -34,13 +33,14 @@ def book(
 ) -> Appointment:
     """Put a visit in the book, plan its reminders and tell the patient that it is booked.
 
-    A visit of the past is only written down.
+    A visit of the past is only written down. Raises Refused, naming what is wrong: somebody or a
+    place unknown, a patient who died or left, times that cannot be (`check_times`).
     """
-    _check_times(starts_at=starts_at, ends_at=ends_at)
+    check_times(starts_at=starts_at, ends_at=ends_at)
     visit = Appointment.objects.create(
-        patient=_known(User.objects, patient_id, "patient_id"),
-        provider=_known(Provider.objects, provider_id, "provider_id"),
-        location=_known(Location.objects, location_id, "location_id"),
+        patient=patient_of(patient_id, starts_at=starts_at),
+        provider=known(Provider.objects, provider_id, "provider_id"),
+        location=place_of(location_id),
         starts_at=starts_at,
         ends_at=ends_at,
         reason=reason or None,
@@ -67,17 +67,19 @@ def reschedule(
 ) -> Appointment:
     """Move a visit to another time, provider or place, and tell the patient once.
 
-    What already stands so stays: no revision, no message. A cancelled or missed visit is put
-    back in the book, and the patient is told that it is booked. A confirmation was of the old
-    time and ends with it.
+    What already stands so stays: no revision, no message. Several moves within minutes are told
+    as one, from what the patient knew (`news`). A cancelled or missed visit is put back in the
+    book, and the patient is told that it is booked. A confirmation was of the old time and ends
+    with it. Raises Refused as `book` does, and for a visit that is over.
     """
-    _check_times(starts_at=starts_at, ends_at=ends_at)
+    check_times(starts_at=starts_at, ends_at=ends_at)
     visit = _locked(appointment_id)
     if visit.status == Status.COMPLETED:
         raise Refused(_("This visit has taken place and cannot be moved."), field="status")
+    refuse_departed(visit.patient, starts_at=starts_at)
     before = Slot.of(visit)
-    visit.provider = _known(Provider.objects, provider_id or visit.provider_id, "provider_id")
-    visit.location = _known(Location.objects, location_id or visit.location_id, "location_id")
+    visit.provider = known(Provider.objects, provider_id or visit.provider_id, "provider_id")
+    visit.location = place_of(location_id or visit.location_id)
     visit.starts_at, visit.ends_at = starts_at, ends_at
     if before.is_upcoming and before == Slot.of(visit):
         visit.save(update_fields=["ends_at"])
@@ -151,22 +153,9 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
 def _locked(appointment_id: UUID) -> Appointment:
     """Return the visit, its row held until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",))
-    return _known(rows.select_related("provider", "location"), appointment_id, "appointment_id")
-
-
-def _known(rows: models.QuerySet, row_id: UUID, field: str) -> Any:
-    found = rows.filter(pk=row_id).first()
-    if found is None:
-        raise Refused(_("There is no such entry in the book."), field=field)
-    return found
-
-
-def _check_times(*, starts_at: datetime, ends_at: datetime) -> None:
-    for field, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
-        if timezone.is_naive(moment):
-            raise Refused(_("A visit's time needs its zone."), field=field)
-    if ends_at <= starts_at:
-        raise Refused(_("A visit must end after it starts."), field="ends_at")
+    return known(
+        rows.select_related("patient", "provider", "location"), appointment_id, "appointment_id"
+    )
 
 
 def _require_not_cancelled(visit: Appointment) -> None:

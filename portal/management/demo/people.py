@@ -16,7 +16,6 @@ from notifications.enums import ContactKind, ContactStatus, Purpose
 from portal.management.demo import ACTOR, SOURCE, cast
 from portal.models import (
     ExternalId,
-    Guardianship,
     Languages,
     Location,
     Practice,
@@ -24,7 +23,7 @@ from portal.models import (
     RecallSchedule,
     User,
 )
-from portal.services import default_reminder_rules
+from portal.services import begin_guardianship, default_reminder_rules
 
 # The browser's public key and secret in the example of RFC 8291, section 5: they are nobody's.
 DEVICE_KEY = (
@@ -119,8 +118,8 @@ def _admit_children(clinic: Clinic) -> None:
     for first, born in cast.CHILDREN:
         dice = random.Random(first)
         child = _person(f"{first} Santos", home=clinic.locations[0], dice=dice, born=born)
-        Guardianship.objects.create(
-            guardian=clinic.maria, patient=child, relation="mother", started_at=clock.now()
+        begin_guardianship(
+            guardian_id=clinic.maria.pk, patient_id=child.pk, relation="mother", actor=ACTOR
         )
         _agree(_email(child, address=clinic.maria.email, relation="mother"))
         _agree(_phone(child, "(212) 555-0143", relation="mother"))

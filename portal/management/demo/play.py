@@ -21,6 +21,7 @@ from portal.management.demo import ACTOR, cast
 from portal.management.demo.book import Story, office_hour
 from portal.management.demo.people import remember
 from portal.models import Appointment, User
+from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.lab_results import LabResultsPayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from portal.services.reminders import DEFAULT_RULES
@@ -57,7 +58,7 @@ class Stage:
 def tell(story: Story, *, stage: Stage) -> None:
     """Put a visit's whole story on the line."""
     stage.at(story.booked_at, lambda: _book(story, stage=stage))
-    stage.engine_at(story.booked_at)
+    stage.engine_at(story.booked_at + SETTLES_FOR)
 
 
 def _book(story: Story, *, stage: Stage) -> None:
@@ -78,7 +79,7 @@ def _book(story: Story, *, stage: Stage) -> None:
 def _what_comes_of(visit: Appointment, story: Story, stage: Stage) -> None:
     if story.moved_at and story.moved_to:
         stage.at(story.moved_at, lambda: _move(visit, story, stage))
-        stage.engine_at(story.moved_at)
+        stage.engine_at(story.moved_at + SETTLES_FOR)
     if story.confirmed_at:
         stage.at(story.confirmed_at, lambda: _confirm(visit))
     if story.cancelled_at:
