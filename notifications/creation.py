@@ -159,7 +159,7 @@ def _notification(draft: Draft, profile: PatientProfile, *, seq: int) -> Patient
         metadata=draft.payload.metadata(),
         payload=draft.payload.dump(),
         key=draft.key,
-        subject=draft.subject,
+        subject=draft.subject or draft.payload.same_as(),
         created_by=draft.actor,
         created_at=clock.now(),
         expires_at=draft.payload.expires_at(),

@@ -74,5 +74,7 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
         phone=(location.phone if location else "") or practice.phone,
         postal_address=practice.postal_address,
         l0_only=practice.l0_only,
+        texts_a_day=practice.texts_a_day,
+        texts_a_week=practice.texts_a_week,
         pages="" if patient.has_usable_password() else f"/for/{patient.pk}",
     )
