@@ -206,9 +206,11 @@ def within_text_hours(facts: Facts) -> Decision | None:
 def within_allowance(facts: Facts) -> Decision | None:
     """Early reminders yield when a number has had enough; what is urgent never does (M-02).
 
-    Asked after the hours: a text that waits for the morning is one of that day.
+    Nor does what stands in for an e-mail that failed. Asked after the hours: a text that waits
+    for the morning is one of that day.
     """
-    if facts.contact_kind != ContactKind.PHONE or not facts.is_capped or _is_urgent(facts):
+    is_free = not facts.is_capped or facts.is_escalated or _is_urgent(facts)
+    if facts.contact_kind != ContactKind.PHONE or is_free:
         return None
     bounds = {"a_day": facts.texts_a_day, "a_week": facts.texts_a_week}
     has_room = allowance.has_room(used=facts.texts_used, now=facts.now, zone=facts.zone, **bounds)

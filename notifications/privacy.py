@@ -7,7 +7,7 @@ or a template that reached around.
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,13 +17,22 @@ from notifications.types import NotificationPayload
 SHORTEST = 4  # letters and digits: "all" or "no" is in every text
 
 
-def private_words(*, content: Iterable[str], payload: NotificationPayload) -> set[str]:
-    """Return what texts say of a payload's private fields, as `plain` writes it; empty: nothing.
+def given_away(
+    *, content: Iterable[str], payload: NotificationPayload, usual: Callable[[], Iterable[str]]
+) -> bool:
+    """Return whether texts say what stands in one of a payload's private fields.
 
-    What a field for outside says as well is no secret, such as the provider's name.
+    What a field for outside says as well is no secret, such as the provider's name; nor is what
+    the type says to everybody: `usual` writes an example of it, and is asked only in doubt.
     """
-    said = " ".join(plain(each) for each in content)
-    return {word for word in _secrets(payload) if word in said}
+    found = _said_in(content, _secrets(payload))
+    return bool(found) and _said_in(usual(), found) != found
+
+
+def _said_in(content: Iterable[str], words: set[str]) -> set[str]:
+    """Return which words are there; the end may differ, as of "implants", the beginning not."""
+    said = " ".join(f" {plain(each)}" for each in content)
+    return {word for word in words if f" {word}" in said}
 
 
 def _secrets(payload: NotificationPayload) -> set[str]:
@@ -45,8 +54,10 @@ def _each(value: Any) -> Iterable[Any]:
 
 
 def plain(text: str) -> str:
-    """Return a text without case, accents, tags and anything but letters and digits."""
+    """Return a text without case, accents and tags: its letters, digits and amounts."""
     bare = html.unescape(re.sub(r"<[^>]*>", " ", text))
     letters = unicodedata.normalize("NFKD", bare.casefold())
     letters = "".join(each for each in letters if not unicodedata.combining(each))
-    return re.sub(r"[\W_]+", " ", letters).strip()
+    within_a_number = r"((?<=\d)[.,:](?=\d))"
+    spaced = re.sub(rf"{within_a_number}|[\W_]+", lambda found: found[1] or " ", letters)
+    return spaced.strip()

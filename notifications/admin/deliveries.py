@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from notifications import audit, contacts, delivery
 from notifications.admin.base import ByPatient, ReadOnly
+from notifications.admin.lifting import LiftedByHand
 from notifications.enums import Reason
 from notifications.history import channel_label, code_in_words, words_for
 from notifications.models import Delivery, DeliveryAttempt
@@ -55,7 +56,7 @@ class ForAPersonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ByPatient, ReadOnly):
+class DeliveryAdmin(LiftedByHand, ByPatient, ReadOnly):
     audits_itself = True  # the engine does
     patient_path = "notification__patient"
     list_display = ("due", "patient_name", "where", "stands", "what_next", "last_code")

@@ -14,6 +14,7 @@ from notifications import clock, rendering, switches, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
+from notifications.delivery.blocked import tell_desk
 from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
@@ -155,7 +156,7 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
         move_all(
             [verdict.row for verdict in group],
             DeliveryStatus.SENDING,
-            reason=Reason.NONE,
+            reason=Reason.PHI_BLOCKED if group[0].words.is_blocked else Reason.NONE,
             reason_params={},
             level=group[0].words.envelope.level,
             attempts=row.attempts + 1,
@@ -166,21 +167,23 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
     windows.passing(windows.Window.BEFORE_ATTEMPT)
     parcels = [_parcel(verdict.row, verdict.words) for verdict in verdicts]
     DeliveryAttempt.objects.bulk_create([parcel.attempt for parcel in parcels])
-    _count_texts(parcels)
+    count_texts([parcel.attempt for parcel in parcels])
+    tell_desk([verdict.row for verdict in verdicts if verdict.words.is_blocked])
     return parcels
 
 
-def _count_texts(parcels: Sequence[Parcel]) -> None:
+def count_texts(attempts: Sequence[DeliveryAttempt]) -> None:
     """Take each text out of its number's allowance; one that is tried again moves its own.
 
     Nothing is given back: `told` leaves out what failed or is planned again.
     """
-    texts = [each for each in parcels if each.channel.contact_kind == ContactKind.PHONE]
+    kinds = {cls.key: cls.contact_kind for cls in PatientNotificationChannel.classes()}
+    texts = [each for each in attempts if kinds.get(each.delivery.channel) == ContactKind.PHONE]
     uses = [
         TextUse(
             delivery=each.delivery,
             number_index=each.delivery.contact.value_index,
-            used_at=each.attempt.started_at,
+            used_at=each.started_at,
         )
         for each in texts
     ]
@@ -206,7 +209,7 @@ def _outcome(verdict: Verdict) -> Hashable:
 
 
 def _start(verdict: Verdict) -> Hashable:
-    return verdict.row.attempts, verdict.words.envelope.level
+    return verdict.row.attempts, verdict.words.envelope.level, verdict.words.is_blocked
 
 
 def _parcel(row: Delivery, words: Words) -> Parcel:

@@ -113,6 +113,7 @@ class Delivery(models.Model):
     class Meta:
         db_table = "deliveries"
         verbose_name_plural = "deliveries"
+        permissions = [("lift_cap", "Can send a text beyond the cap")]
         constraints = [
             models.UniqueConstraint(
                 fields=["notification", "channel", "contact", "step"],
