@@ -151,18 +151,6 @@ class Delivery(models.Model):
         return f"{self.channel} {self.pk}"
 
 
-class TextAllowance(models.Model):
-    """A number that gets automated texts. Its row lock puts those who count them in a row."""
-
-    number_index = models.CharField(primary_key=True, max_length=64)
-
-    class Meta:
-        db_table = "text_allowances"
-
-    def __str__(self) -> str:
-        return self.number_index
-
-
 class TextUse(models.Model):
     """One text of a number's allowance: taken before the call, whatever becomes of it."""
 
