@@ -58,6 +58,6 @@ def plain(text: str) -> str:
     bare = html.unescape(re.sub(r"<[^>]*>", " ", text))
     letters = unicodedata.normalize("NFKD", bare.casefold())
     letters = "".join(each for each in letters if not unicodedata.combining(each))
-    within_a_number = r"((?<=\d)[.,:](?=\d))"
-    spaced = re.sub(rf"{within_a_number}|[\W_]+", lambda found: found[1] or " ", letters)
+    numbers = re.sub(r"(?<=\d),(?=\d{3})", "", letters)  # 1,250.00
+    spaced = re.sub(r"((?<=\d)[.,:](?=\d))|[\W_]+", lambda found: found[1] or " ", numbers)
     return spaced.strip()
