@@ -5,7 +5,7 @@ of their ids, so that two broadcasts cannot wait for each other.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from notifications import audit, calls, clock, delivery, policy, realtime, rende
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import (
+    Action,
     AuditAction,
     ContactKind,
     ContactStatus,
@@ -24,6 +25,7 @@ from notifications.enums import (
     PatientNotificationChannel,
     PatientNotificationPriority,
     PatientNotificationType,
+    Reason,
 )
 from notifications.facts import GONE, best_contact, facts_for, profiles_for
 from notifications.models import ContactPoint, Delivery, PatientNotification
@@ -176,7 +178,7 @@ def _notification(draft: Draft, profile: PatientProfile, *, seq: int) -> Patient
         metadata=draft.payload.metadata(),
         payload=draft.payload.dump(),
         key=draft.key,
-        subject=draft.subject,
+        subject=draft.subject or draft.payload.same_as(),
         created_by=draft.actor,
         created_at=clock.now(),
         expires_at=draft.payload.expires_at(),
@@ -291,7 +293,7 @@ def _preview(
     channel = PatientNotificationChannel.known(row.channel)
     level = channel.ceiling if channel.contact_kind is None else decision.level
     links = delivery.links_for(row, payload_class=type(payload), profile=profile)
-    _level, content = delivery.written(
-        row, payload=payload, level=level, profile=profile, links=links
-    )
-    return Preview(channel=row.channel, decision=decision, content=content)
+    text = delivery.written(row, payload=payload, level=level, profile=profile, links=links)
+    if text.is_blocked and decision.action == Action.SEND:
+        decision = replace(decision, reason=Reason.PHI_BLOCKED, level=text.level)
+    return Preview(channel=row.channel, decision=decision, content=text.content)

@@ -34,6 +34,7 @@ from notifications.models import (
 )
 from notifications.policy import Facts
 from notifications.switches import Switches
+from notifications.told import Told
 from notifications.types import NotificationPayload, PatientProfile, Rung, payload_of
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,9 @@ def facts_for(
     Also puts the address as it stands now into each delivery's `contact`. Patients' profiles and
     the switches are read unless they are given.
     """
-    known = _Known.about(deliveries, profiles=profiles, switched=switched or switches.read())
+    known = _Known.about(
+        deliveries, now=now, profiles=profiles, switched=switched or switches.read()
+    )
     return [known.facts(delivery=delivery, now=now) for delivery in deliveries]
 
 
@@ -82,6 +85,7 @@ class _Known:
     choices: dict[tuple[UUID, str, str], PatientNotificationPreference]
     granted: dict[str, set[UUID]]
     payloads: dict[UUID, NotificationPayload | None]
+    told: Told
     irrelevant: set[UUID] = field(default_factory=set)
 
     @classmethod
@@ -89,6 +93,7 @@ class _Known:
         cls,
         deliveries: Sequence[Delivery],
         *,
+        now: datetime,
         profiles: dict[UUID, PatientProfile] | None,
         switched: Switches,
     ) -> "_Known":
@@ -103,6 +108,11 @@ class _Known:
             choices=_choices_of(patient_ids),
             granted=_consents_of(contacts),
             payloads=payloads,
+            told=Told.about(
+                messages=[(row, payloads[pk]) for pk, row in notifications.items()],
+                contacts=[each for group in contacts.values() for each in group],
+                now=now,
+            ),
             irrelevant=_irrelevant(payloads),
         )
 
@@ -121,6 +131,9 @@ class _Known:
             zone=profile.zone,
             l0_only=profile.l0_only,
             is_departed=profile.is_departed,
+            texts_a_day=profile.texts_a_day,
+            texts_a_week=profile.texts_a_week,
+            is_capped=payload.is_capped() and not delivery.uncapped_by,
             priority=PatientNotificationPriority(notification.priority),
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,
@@ -133,6 +146,7 @@ class _Known:
             **_about_channel(channel),
             **self.about_contact(contact, payload, is_device_gone=_was_device(delivery, channel)),
             **self.about_switches(delivery.channel),
+            **self.told.facts(delivery=delivery, contact=contact, payload=payload),
         )
 
     def about_switches(self, channel: str) -> dict:

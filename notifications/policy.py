@@ -6,9 +6,9 @@ Pure: facts in, decision out; no tables, no clock, no settings. The same functio
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, time, timedelta
 
+from notifications import allowance
 from notifications.enums import (
     Action,
     ContactKind,
@@ -17,6 +17,7 @@ from notifications.enums import (
     PatientNotificationPriority,
     Reason,
 )
+from notifications.hours import reopening
 
 # No automated text before or after, whatever a patient sets: 47 CFR 64.1200(c)(1) says 8 to 9.
 TEXTS_FROM, TEXTS_UNTIL = time(8), time(21)
@@ -61,6 +62,13 @@ class Facts:
     is_confidential: bool = False
     is_verified: bool = True
     has_consent: bool = True
+    # what its address was told lately; `same_as` names what is the same message for several
+    is_capped: bool = False
+    texts_used: tuple[datetime, ...] = ()
+    texts_a_day: int = 1
+    texts_a_week: int = 3
+    same_as: str = ""
+    is_duplicate: bool = False
     # a later step: an earlier one failed, so the type's default says nothing any more
     is_escalated: bool = False
     # the switches
@@ -184,6 +192,11 @@ def not_paused(facts: Facts) -> Decision | None:
     return _skip(Reason.PAUSED, date=facts.paused_until)
 
 
+def not_a_duplicate(facts: Facts) -> Decision | None:
+    """Who shares an address with somebody gets there what is the same for both only once."""
+    return _skip(Reason.DUPLICATE) if facts.is_duplicate else None
+
+
 def outside_quiet_hours(facts: Facts) -> Decision | None:
     if facts.contact_kind not in HELD_KINDS or _is_urgent(facts):
         return None
@@ -196,6 +209,20 @@ def within_text_hours(facts: Facts) -> Decision | None:
     if facts.contact_kind != ContactKind.PHONE or facts.passes_floor:
         return None
     return _held(facts, Reason.TEXT_HOURS, TEXTS_UNTIL, TEXTS_FROM)
+
+
+def within_allowance(facts: Facts) -> Decision | None:
+    """Early reminders yield when a number has had enough; what is urgent never does (M-02).
+
+    Nor does what stands in for an e-mail that failed. Asked after the hours: a text that waits
+    for the morning is one of that day.
+    """
+    is_free = not facts.is_capped or facts.is_escalated or _is_urgent(facts)
+    if facts.contact_kind != ContactKind.PHONE or is_free:
+        return None
+    bounds = {"a_day": facts.texts_a_day, "a_week": facts.texts_a_week}
+    has_room = allowance.has_room(used=facts.texts_used, now=facts.now, zone=facts.zone, **bounds)
+    return None if has_room else _skip(Reason.RATE_LIMITED)
 
 
 def nothing_held(facts: Facts) -> Decision | None:
@@ -228,8 +255,10 @@ GATES: tuple[Gate, ...] = (
     address_works,
     text_permitted,
     not_paused,
+    not_a_duplicate,
     outside_quiet_hours,
     within_text_hours,
+    within_allowance,
     nothing_held,
     channel_open,
 )
@@ -270,27 +299,3 @@ def _later(facts: Facts, reason: Reason, at: datetime, **said: datetime) -> Deci
     at = at if facts.expires_at is None else min(at, facts.expires_at)
     params = {name: moment.isoformat() for name, moment in said.items()}
     return Decision(action=Action.HOLD, reason=reason, at=at, params=params)
-
-
-def reopening(
-    *, now: datetime, zone: str, closed_from: time, closed_until: time
-) -> datetime | None:
-    """Return when a daily closed range (local wall clock, may span midnight) ends, or None.
-
-    The answer is aware, in `zone`. A wall-clock time that a DST gap skips moves forward; of one
-    that comes twice the first counts.
-    """
-    local = ZoneInfo(zone)
-    today = now.astimezone(local).date()
-    nights = 1 if closed_from > closed_until else 0
-    for day in (today - timedelta(days=1), today):
-        begins = _instant(day, closed_from, local)
-        ends = _instant(day + timedelta(days=nights), closed_until, local)
-        if begins <= now < ends:
-            return ends.astimezone(local)
-    return None
-
-
-def _instant(day: date, at: time, local: ZoneInfo) -> datetime:
-    """Return a wall-clock time as a moment in UTC, where moments can be compared."""
-    return datetime.combine(day, at, tzinfo=local).astimezone(UTC)

@@ -85,5 +85,7 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
         postal_address=practice.postal_address,
         l0_only=practice.l0_only,
         is_departed=bool(patient.departure),
+        texts_a_day=practice.texts_a_day,
+        texts_a_week=practice.texts_a_week,
         pages="" if patient.has_usable_password() else f"/for/{patient.pk}",
     )

@@ -1,4 +1,4 @@
-"""Twenty-five patients, one for each thing that can become of a message: told by real means.
+"""Patients, one for each thing that can become of a message: told by real means.
 
 Addresses, choices and consents go through the services; carriers answer by whom they write to;
 receipts come in as a carrier's calls do. Nothing here sets a status.
@@ -7,7 +7,7 @@ receipts come in as a carrier's calls do. Nothing here sets a status.
 import smtplib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -35,7 +35,10 @@ from notifications.types import (
     SendResult,
 )
 from portal.models import Appointment, Location, Provider, User
-from portal.notification_types._visit import SETTLES_FOR
+from portal.notification_types._visit import SETTLES_FOR, visit_fields
+from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.notification_types.general_announcement import GeneralAnnouncementPayload
 from portal.notification_types.system_alert import SystemAlertPayload
 from portal.services import answer, cancel, default_reminder_rules, depart, reschedule
 from tests.clinic import DESK, a_visit, wall
@@ -411,6 +414,44 @@ def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) 
         at=NOON,
         plan=plans.get(reason=Reason.ANSWERED),
     )
+
+
+@story(Reason.RATE_LIMITED)
+def the_number_had_its_text_of_the_day(scene: Scene) -> PatientNotification:
+    """What she asked for herself goes, and counts; an early reminder of it yields."""
+    patient = scene.patient("rate_limited")
+    visit = scene.visit(patient)
+    until = visit.starts_at - DAY
+    early = AppointmentReminderPayload(**visit_fields(visit), current_until=until)
+    run(at=clock.now())
+    message = send(patient, early)
+    run(at=clock.now())
+    return message
+
+
+@story(Reason.DUPLICATE, channel="email")
+def the_desk_sent_the_same_news_twice(scene: Scene) -> PatientNotification:
+    patient = scene.patient("duplicate")
+    preferences.change(
+        patient_id=patient.pk,
+        type_key="general_announcement",
+        changes={"email": True},
+        actor=f"user:{patient.pk}",
+    )
+    news = GeneralAnnouncementPayload.example()
+    send(patient, news)
+    again = send(patient, news)
+    run(at=clock.now())
+    return again
+
+
+@story(Reason.PHI_BLOCKED, status=Status.ACCEPTED)
+def the_place_was_typed_with_what_the_visit_is_for(scene: Scene) -> PatientNotification:
+    patient = scene.patient("phi_blocked")
+    said = {"location_name": "Room 2, implant surgery", "appointment_reason": "Implant surgery"}
+    message = send(patient, replace(AppointmentConfirmedPayload.example(), **said))
+    run(at=clock.now())
+    return message
 
 
 @story(Reason.EXPIRED, status=Status.EXPIRED, at=NOON + 3 * HOUR)

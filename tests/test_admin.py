@@ -42,6 +42,7 @@ from notifications.models import (
     PatientNotificationPreference,
     ScheduledNotification,
     Switch,
+    TextUse,
 )
 from notifications.scheduler import tick
 from portal.models import Appointment, ExternalId, Guardianship, RecallSchedule, ReminderRule, User
@@ -129,6 +130,9 @@ def lived(ana, ben, location, provider, chief):
     note = send(ana, NotePayload(text=CANARY))
     run()
     tick()
+    text = note.deliveries.get(channel="sms")  # held, if this runs at night
+    use = {"number_index": text.contact.value_index, "used_at": timezone.now()}
+    TextUse.objects.get_or_create(delivery=text, defaults=use)
     Guardianship.objects.create(guardian=ben, patient=ana)
     AuditSeal(number=1, event_ids=[], key_version=1, mac="0" * 64).save()
     RecallSchedule.objects.create(patient=ana, kind="hygiene", months=6, due_on="2026-12-01")
@@ -440,6 +444,7 @@ OF_PATIENTS = [
     PatientNotification,
     Delivery,
     DeliveryAttempt,
+    TextUse,
     InboxEvent,
     InboxState,
     ScheduledNotification,

@@ -22,7 +22,8 @@ ENGINE = [
     "registry crypto",
     "enums",
     "segments types",
-    "policy",
+    "allowance hours",
+    "privacy policy",
     "models",
     "audit heartbeats realtime rendering",
     "calls",
@@ -31,7 +32,7 @@ ENGINE = [
     "providers",
     "channels",
     "consent",  # a stop, in contacts, takes it back
-    "contacts preferences",
+    "contacts preferences told",
     "facts",
     "inbox history delivery",
     "creation",

@@ -45,7 +45,8 @@ def test_twenty_messages_are_claimed_in_as_many_statements_as_four(location):
         send(patient)
     many = claimed(20)
     # Two of them are for what is skipped: its audit rows, and whether something had failed before.
-    assert few == many <= 16
+    # Three are for the allowance: whose numbers they are, what these had, and what they get.
+    assert few == many <= 19
     assert Delivery.objects.filter(status=DeliveryStatus.SENDING).count() == 48
 
 

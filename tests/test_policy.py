@@ -36,6 +36,8 @@ OBJECTIONS = [
     ("address_works", {"contact_status": ContactStatus.NEEDS_UPDATE}, Reason.BOUNCED_HARD),
     ("text_permitted", {"is_verified": False}, Reason.UNVERIFIED),
     ("not_paused", {"paused_until": NOON + HOUR}, Reason.PAUSED),
+    ("not_a_duplicate", {"is_duplicate": True}, Reason.DUPLICATE),
+    ("within_allowance", {"is_capped": True, "texts_used": (NOON - HOUR,)}, Reason.RATE_LIMITED),
 ]
 STOPPED = {"contact_status": ContactStatus.OPTED_OUT, "contact_status_at": NOON - HOUR}
 
@@ -66,9 +68,10 @@ def test_where_several_object_the_earliest_gate_is_heard(first):
 
 def test_the_hours_are_asked_last_so_that_nothing_is_held_that_would_be_skipped_anyway():
     names = [gate.__name__ for gate in GATES]
-    assert names[-4:] == [
+    assert names[-5:] == [
         "outside_quiet_hours",
         "within_text_hours",
+        "within_allowance",  # of the day on which it goes
         "nothing_held",
         "channel_open",
     ]

@@ -23,7 +23,7 @@ from notifications.models import (
 )
 from notifications.segments import segments
 from notifications.types import Refused, Reply
-from portal.models import Appointment
+from portal.models import Appointment, Practice
 from portal.services import cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit
 from tests.conftest import make_patient
@@ -69,6 +69,7 @@ def asked(location, provider):
     """Book a visit two days ahead for a patient and ask by text whether they come."""
 
     default_reminder_rules(location)
+    Practice.objects.update(texts_a_day=9, texts_a_week=9)  # a family's number is asked twice
 
     def ask(patient, at=IN_TWO_DAYS):
         visit = a_visit(patient, at, location=location, provider=provider, announce=False)

@@ -16,9 +16,10 @@ from django.utils.translation import ngettext
 
 from notifications import audit, contacts, delivery
 from notifications.admin.base import ByPatient, ReadOnly
+from notifications.admin.lifting import LiftedByHand
 from notifications.enums import Reason
 from notifications.history import channel_label, code_in_words, words_for
-from notifications.models import Delivery, DeliveryAttempt
+from notifications.models import Delivery, DeliveryAttempt, TextUse
 from notifications.providers.outbox import OutboxMessage
 from notifications.rendering import next_step, sentence
 from notifications.types import Refused
@@ -55,7 +56,7 @@ class ForAPersonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ByPatient, ReadOnly):
+class DeliveryAdmin(LiftedByHand, ByPatient, ReadOnly):
     audits_itself = True  # the engine does
     patient_path = "notification__patient"
     list_display = ("due", "patient_name", "where", "stands", "what_next", "last_code")
@@ -155,6 +156,15 @@ class DeliveryAttemptAdmin(ByPatient, ReadOnly):
     list_filter = ("result", "delivery__channel", "started_at")
     list_select_related = ("delivery__notification",)
     ordering = ("-started_at",)
+
+
+@admin.register(TextUse)
+class TextUseAdmin(ByPatient, ReadOnly):
+    patient_path = "delivery__notification__patient"
+    list_display = ("used_at", "patient_name", "delivery_id")
+    list_select_related = ("delivery__notification__patient",)
+    hidden = ("number_index",)
+    ordering = ("-used_at",)
 
 
 @admin.register(OutboxMessage)

@@ -19,7 +19,7 @@ from django_q.tasks import async_task
 from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
 from notifications.delivery.climbing import NextStep, next_step
-from notifications.delivery.desk import for_a_person, mark_handled, plan_again
+from notifications.delivery.desk import for_a_person, lift_cap, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers, Outcome
 from notifications.delivery.record import record
@@ -46,6 +46,7 @@ __all__ = [
     "merge",
     "oldest_due",
     "run_due",
+    "send_all_the_same",
     "settle",
     "try_again",
     "wake_after_commit",
@@ -82,6 +83,16 @@ def try_again(*, delivery_id: UUID, actor: str) -> None:
     Raises Refused for what did not fail, and Delivery.DoesNotExist.
     """
     plan_again(delivery_id=delivery_id, actor=actor)
+    wake_after_commit()
+
+
+@transaction.atomic
+def send_all_the_same(*, delivery_id: UUID, actor: str, why: str) -> None:
+    """Send a text that yielded to the cap of its number, because somebody says why (M-02).
+
+    Raises Refused for what did not yield, or without a reason, and Delivery.DoesNotExist.
+    """
+    lift_cap(delivery_id=delivery_id, actor=actor, why=why)
     wake_after_commit()
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notifications import clock, rendering, switches, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
+from notifications.delivery.blocked import tell_desk
 from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
@@ -21,12 +22,13 @@ from notifications.delivery.words import Words
 from notifications.enums import (
     OPEN_STATUSES,
     Action,
+    ContactKind,
     DeliveryStatus,
     PatientNotificationChannel,
     Reason,
 )
 from notifications.facts import profiles_for
-from notifications.models import ContactPoint, Delivery, DeliveryAttempt, Switch
+from notifications.models import ContactPoint, Delivery, DeliveryAttempt, Switch, TextUse
 from notifications.switches import Switches
 from notifications.types import Envelope
 
@@ -108,18 +110,22 @@ def _due(rows: QuerySet[Delivery], *before_rank: str) -> QuerySet[Delivery]:
 
 
 def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
-    """Lock the addresses of these rows' patients; leave out whom somebody else is at work on.
+    """Lock the addresses of these rows' patients, in whosever name they are; leave out whom
+    somebody else is at work on.
 
     An import holds addresses and then wants deliveries: waiting here for it, with deliveries in
-    hand, would be a deadlock. `no_key`: a message may be made to an address meanwhile.
+    hand, would be a deadlock. `no_key`: a message may be made to an address meanwhile. Who holds
+    a household's number in every name alone counts its texts: two cannot take the last one.
     """
     patients = {row.notification.patient_id for row in due}
-    theirs = ContactPoint.objects.filter(patient_id__in=patients).order_by("id")
-    locked = theirs.select_for_update(no_key=True, skip_locked=True)
+    own = ContactPoint.objects.filter(patient_id__in=patients)
+    values = set(own.values_list("value_index", flat=True))
+    theirs = ContactPoint.objects.filter(Q(patient_id__in=patients) | Q(value_index__in=values))
+    locked = theirs.order_by("id").select_for_update(no_key=True, skip_locked=True)
     held = set(locked.values_list("id", flat=True))
-    busy = {
-        patient_id for pk, patient_id in theirs.values_list("id", "patient_id") if pk not in held
-    }
+    shared = list(theirs.values_list("id", "patient_id", "value_index"))
+    at_work_on = {value for pk, _patient_id, value in shared if pk not in held}
+    busy = {patient_id for _pk, patient_id, value in shared if value in at_work_on}
     return [row for row in due if row.notification.patient_id not in busy]
 
 
@@ -150,7 +156,7 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
         move_all(
             [verdict.row for verdict in group],
             DeliveryStatus.SENDING,
-            reason=Reason.NONE,
+            reason=Reason.PHI_BLOCKED if group[0].words.is_blocked else Reason.NONE,
             reason_params={},
             level=group[0].words.envelope.level,
             attempts=row.attempts + 1,
@@ -161,7 +167,30 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
     windows.passing(windows.Window.BEFORE_ATTEMPT)
     parcels = [_parcel(verdict.row, verdict.words) for verdict in verdicts]
     DeliveryAttempt.objects.bulk_create([parcel.attempt for parcel in parcels])
+    count_texts([parcel.attempt for parcel in parcels])
+    tell_desk([verdict.row for verdict in verdicts if verdict.words.is_blocked])
     return parcels
+
+
+def count_texts(attempts: Sequence[DeliveryAttempt]) -> None:
+    """Take each text out of its number's allowance; one that is tried again moves its own.
+
+    Nothing is given back: `told` leaves out what failed or is planned again.
+    """
+    kinds = {cls.key: cls.contact_kind for cls in PatientNotificationChannel.classes()}
+    texts = [each for each in attempts if kinds.get(each.delivery.channel) == ContactKind.PHONE]
+    uses = [
+        TextUse(
+            delivery=each.delivery,
+            number_index=each.delivery.contact.value_index,
+            used_at=each.started_at,
+        )
+        for each in texts
+    ]
+    changed = ["number_index", "used_at"]
+    TextUse.objects.bulk_create(
+        uses, update_conflicts=True, unique_fields=["delivery"], update_fields=changed
+    )
 
 
 def _alike(
@@ -180,7 +209,7 @@ def _outcome(verdict: Verdict) -> Hashable:
 
 
 def _start(verdict: Verdict) -> Hashable:
-    return verdict.row.attempts, verdict.words.envelope.level
+    return verdict.row.attempts, verdict.words.envelope.level, verdict.words.is_blocked
 
 
 def _parcel(row: Delivery, words: Words) -> Parcel:

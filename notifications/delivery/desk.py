@@ -29,6 +29,7 @@ from notifications.enums import (
 from notifications.models import Delivery, PatientNotification
 from notifications.types import Refused
 
+LONGEST_REASON = 200  # letters, as the column takes them
 LATELY = timedelta(days=7)  # what ended before that is history, on the patient's timeline
 # An answer that may still be found is not for a person yet.
 ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | Q(
@@ -101,6 +102,32 @@ def plan_again(*, delivery_id: UUID, actor: str) -> None:
     if not move(row, DeliveryStatus.PLANNED, **again, **open_again):
         raise Refused(_("Something happened to it meanwhile. Look at it again."))
     audit_status(row, actor=actor)
+
+
+@transaction.atomic
+def lift_cap(*, delivery_id: UUID, actor: str, why: str) -> None:
+    """Plan a text once more that yielded because its number had enough; `why` is kept with it.
+
+    `policy` decides as for any other: nothing else is lifted, an opt-out least of all.
+    Raises Refused for what did not yield, or without a reason, and Delivery.DoesNotExist.
+    """
+    row = Delivery.objects.select_related("notification").get(pk=delivery_id)
+    reason = why.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise Refused(_("Say why, in up to 200 letters."), field="why")
+    if (row.status, row.reason) != (DeliveryStatus.SKIPPED, Reason.RATE_LIMITED):
+        raise Refused(_("This text did not yield to the cap."))
+    lifted = {"uncapped_by": actor, "uncapped_why": reason}
+    again = {"due_at": clock.now(), "reason": Reason.NONE, "reason_params": {}}
+    if not move(row, DeliveryStatus.PLANNED, **again, **lifted):
+        raise Refused(_("Something happened to it meanwhile. Look at it again."))
+    audit.record(
+        action=AuditAction.CHANGED,
+        actor=actor,
+        patient_id=row.notification.patient_id,
+        obj=row,
+        change="cap_lifted",
+    )
 
 
 def _why_not(row: Delivery) -> str:

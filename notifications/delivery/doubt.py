@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from notifications import clock, switches
 from notifications.crypto import keys_loaded
-from notifications.delivery.claim import attempt_of, settle_verdicts
+from notifications.delivery.claim import attempt_of, count_texts, settle_verdicts
 from notifications.delivery.judging import UNWRITABLE, Verdict
 from notifications.delivery.statuses import Report, audit_settled, move
 from notifications.delivery.words import compose
@@ -87,6 +87,7 @@ def _judge(rows: Sequence[Delivery], restored_from: datetime, report: Report) ->
         doubted.append(_not_known(row, verdict.words.content, restored_from))
     settle_verdicts(skipped, report)
     DeliveryAttempt.objects.bulk_create(doubted)
+    count_texts(doubted)
     audit_settled([attempt.delivery for attempt in doubted])
     report.add(DeliveryStatus.UNKNOWN, len(doubted))
 

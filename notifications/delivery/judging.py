@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import Error
 
 from notifications import clock
+from notifications.delivery.tally import Tally
 from notifications.delivery.words import Words, compose
 from notifications.enums import Action, Reason
 from notifications.facts import facts_for
@@ -40,14 +41,22 @@ def judge(
     limit: int,
     profiles: dict[UUID, PatientProfile],
     switched: Switches,
+    tally: Tally | None = None,
 ) -> list[Verdict]:
-    """Decide row by row until `limit` are to be sent; the rows after stay as they are."""
+    """Decide row by row until `limit` are to be sent; the rows after stay as they are.
+
+    `tally` counts what is sent, also for whoever is judged after this batch.
+    """
     addressed_to = [row.contact_id for row in due]
     known = facts_for(deliveries=due, now=clock.now(), profiles=profiles, switched=switched)
+    tally = tally or Tally()
     verdicts: list[Verdict] = []
     for row, facts, contact_id in zip(due, known, addressed_to, strict=True):
+        facts = tally.added_to(facts, row=row)
         verdicts.append(_verdict(row, facts, profiles[row.notification.patient_id], contact_id))
-        limit -= verdicts[-1].words is not None
+        if verdicts[-1].words is not None:
+            tally.note(row, facts)
+            limit -= 1
         if not limit:
             break
     return verdicts

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from notifications import clock
 from notifications.delivery import effects
+from notifications.delivery.blocked import reason_sent
 from notifications.delivery.escalate import escalate
 from notifications.delivery.meanings import after_error, failed, heed
 from notifications.delivery.statuses import audit_status, move
@@ -24,7 +25,6 @@ from notifications.enums import (
     DeliveryStatus,
     ErrorKind,
     EventOutcome,
-    Reason,
 )
 from notifications.models import Delivery
 from notifications.types import ChannelError, Meaning, Receipt
@@ -141,7 +141,7 @@ def _is_news(row: Delivery, receipt: Receipt) -> bool:
 def _changes(row: Delivery, receipt: Receipt) -> dict:
     """Return what changes: a failure may be tried again, as after a refusal at once."""
     if receipt.status != DeliveryStatus.FAILED:
-        moved = {"status": receipt.status, "reason": Reason.NONE, "reason_params": {}}
+        moved = {"status": receipt.status, "reason": reason_sent(row), "reason_params": {}}
         return moved | {"last_code": "", "effect": ContactEffect.NONE}
     meaning = receipt.meaning or Meaning(kind=ErrorKind.PERMANENT, contact=receipt.contact)
     error = ChannelError.of(receipt.code[:64], meaning)

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from notifications import clock, switches
 from notifications.delivery import effects
+from notifications.delivery.blocked import reason_sent
 from notifications.delivery.escalate import escalate
 from notifications.delivery.handover import Outcome
 from notifications.delivery.meanings import after_error, heed, is_trouble
@@ -71,7 +72,7 @@ def _after_success(outcome: Outcome) -> dict:
     return {
         "status": result.status,
         "provider_id": result.provider_id,
-        "reason": Reason.NONE,
+        "reason": reason_sent(outcome.parcel.delivery),
         "reason_params": {},
         "last_code": "",
         "effect": ContactEffect.NONE,

@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from notifications import preferences, rendering
+from notifications import preferences, privacy, rendering
 from notifications.enums import Level, PatientNotificationChannel, PatientNotificationPriority
 from notifications.models import Delivery
 from notifications.types import Envelope, NotificationPayload, PatientProfile, payload_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """What a message says at a level. `is_blocked`: it would have said what only the portal may."""
+
+    level: Level
+    content: dict[str, str]
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +24,7 @@ class Words:
 
     envelope: Envelope
     content: dict[str, str]
+    is_blocked: bool = False
 
 
 def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
@@ -23,11 +33,11 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
     payload = payload_of(type_key=notification.type, data=notification.payload)
     channel = PatientNotificationChannel.known(row.channel)
     links = links_for(row, payload_class=type(payload), profile=profile)
-    level, content = written(row, payload=payload, level=level, profile=profile, links=links)
+    text = written(row, payload=payload, level=level, profile=profile, links=links)
     envelope = Envelope(
         delivery_id=row.pk,
         to=row.contact.value,
-        level=level,
+        level=text.level,
         expires_at=row.expires_at,
         callback_url=rendering.public_url(f"webhooks/{channel.key}/{row.pk}/"),
         language=profile.language,
@@ -35,7 +45,7 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
         unsubscribe_url=links["unsubscribe_url"],
         sender=profile.public_name,
     )
-    return Words(envelope=envelope, content=content)
+    return Words(envelope=envelope, content=text.content, is_blocked=text.is_blocked)
 
 
 def written(
@@ -45,21 +55,29 @@ def written(
     level: Level,
     profile: PatientProfile,
     links: Mapping[str, str],
-) -> tuple[Level, dict[str, str]]:
-    """Return a delivery's words at a level, or the neutral sentence where those do not fit."""
+) -> Text:
+    """Return a delivery's words at a level.
+
+    Where those do not fit, or would give away what only the signed-in patient may read, the
+    neutral sentence goes instead (H-10).
+    """
     channel = PatientNotificationChannel.known(row.channel)()
-    content = channel.prepare(
-        rendering.render(
-            payload=payload,
-            parts=channel.parts,
-            level=level,
-            profile=profile,
-            links=links,
-        )
+
+    def at(level: Level, said: NotificationPayload) -> dict[str, str]:
+        parts = {"parts": channel.parts, "level": level, "profile": profile, "links": links}
+        return channel.prepare(rendering.render(payload=said, **parts))
+
+    content = at(level, payload)
+    if level == Level.L0 or channel.contact_kind is None:
+        return Text(level=level, content=content)
+    is_blocked = privacy.given_away(
+        content=content.values(),
+        payload=payload,
+        usual=lambda: at(level, type(payload).example()).values(),
     )
-    if level == Level.L0 or channel.fits(content):
-        return level, content
-    return written(row, payload=payload, level=Level.L0, profile=profile, links=links)
+    if channel.fits(content) and not is_blocked:
+        return Text(level=level, content=content)
+    return Text(level=Level.L0, content=at(Level.L0, payload), is_blocked=is_blocked)
 
 
 def links_for(

@@ -29,8 +29,10 @@ GATES_SAID = {
     "address_works": _("The address works"),
     "text_permitted": _("The number is verified and agreed to texts"),
     "not_paused": _("Messages are not paused"),
+    "not_a_duplicate": _("The address has not had it yet"),
     "outside_quiet_hours": _("It is outside quiet hours"),
     "within_text_hours": _("Texts may go at this hour"),
+    "within_allowance": _("The number has not had enough texts"),
     "nothing_held": _("Messages are not held"),
     "channel_open": _("The provider is reachable and takes our messages"),
 }
@@ -39,6 +41,7 @@ ASKED_OF = {
     "text_permitted": (ContactKind.PHONE,),
     "outside_quiet_hours": policy.HELD_KINDS,
     "within_text_hours": (ContactKind.PHONE,),
+    "within_allowance": (ContactKind.PHONE,),
 }
 CALLS_ENDED = {
     CallOutcome.CALLED: _("Called"),

@@ -68,15 +68,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='TextAllowance',
-            fields=[
-                ('number_index', models.CharField(max_length=64, primary_key=True, serialize=False)),
-            ],
-            options={
-                'db_table': 'text_allowances',
-            },
-        ),
-        migrations.CreateModel(
             name='TextUse',
             fields=[
                 ('delivery', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='text_use', serialize=False, to='notifications.delivery')),

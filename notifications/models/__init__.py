@@ -19,7 +19,6 @@ from notifications.models.sending import (
     Delivery,
     DeliveryAttempt,
     ScheduledNotification,
-    TextAllowance,
     TextUse,
 )
 from notifications.models.trail import AuditEvent, AuditSeal, Heartbeat, Switch
@@ -48,6 +47,5 @@ __all__ = [
     "PatientSettings",
     "ScheduledNotification",
     "Switch",
-    "TextAllowance",
     "TextUse",
 ]

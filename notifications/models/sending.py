@@ -113,6 +113,7 @@ class Delivery(models.Model):
     class Meta:
         db_table = "deliveries"
         verbose_name_plural = "deliveries"
+        permissions = [("lift_cap", "Can send a text beyond the cap")]
         constraints = [
             models.UniqueConstraint(
                 fields=["notification", "channel", "contact", "step"],
@@ -148,18 +149,6 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.pk}"
-
-
-class TextAllowance(models.Model):
-    """A number that gets automated texts. Its row lock puts those who count them in a row."""
-
-    number_index = models.CharField(primary_key=True, max_length=64)
-
-    class Meta:
-        db_table = "text_allowances"
-
-    def __str__(self) -> str:
-        return self.number_index
 
 
 class TextUse(models.Model):

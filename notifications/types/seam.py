@@ -27,6 +27,8 @@ class PatientProfile:
     phone: str = ""
     postal_address: str = ""
     l0_only: bool = False  # the practice caps everything outside the portal
+    texts_a_day: int = 1  # automated ones, to one number
+    texts_a_week: int = 3
     is_departed: bool = False  # died, or left the practice: nothing is sent any more
     pages: str = ""  # where this patient's pages begin: another's, for whom they act, has a prefix
 

@@ -29,6 +29,10 @@ class AppointmentCancelledPayload(VisitPayload):
     def example(cls) -> Self:
         return cls(**example_fields())
 
+    def is_capped(self) -> bool:
+        """Never: who has not heard of it comes for nothing."""
+        return False
+
     def is_still_true(self, visit: Appointment | None) -> bool:
         """Return whether the visit is still off; one put back in the book is not."""
         return visit is not None and visit.status == Appointment.Status.CANCELLED

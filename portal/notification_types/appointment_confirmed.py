@@ -21,3 +21,7 @@ class AppointmentConfirmedPayload(VisitPayload):
     @classmethod
     def example(cls) -> Self:
         return cls(**example_fields())
+
+    def is_capped(self) -> bool:
+        """Never: it answers what the patient has just asked for."""
+        return False

@@ -53,6 +53,11 @@ class AppointmentReminderPayload(VisitPayload):
         last = self.appointment_date - LAST_MOMENT
         return min(last, self.current_until or last)
 
+    def is_capped(self) -> bool:
+        """Early reminders yield; the last one of a visit always goes."""
+        is_last = self.current_until is None
+        return not is_last and self.current_until < self.appointment_date - LAST_MOMENT
+
     def is_still_true(self, visit: Appointment | None) -> bool:
         """What asks is also over once the patient has answered; what only reminds is not."""
         if not super().is_still_true(visit):

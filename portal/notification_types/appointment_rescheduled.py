@@ -39,3 +39,7 @@ class AppointmentRescheduledPayload(VisitPayload):
         visit = example_fields()
         earlier = visit["appointment_date"] - timedelta(days=1)
         return cls(**visit, previous_date=earlier)
+
+    def is_capped(self) -> bool:
+        """Never: who has not heard of it comes at the wrong time."""
+        return False

@@ -1,5 +1,6 @@
 """News of the practice, the same words for everyone who asked for such."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -46,3 +47,8 @@ class GeneralAnnouncementPayload(NotificationPayload):
 
     def expires_at(self) -> datetime | None:
         return self.current_until
+
+    def same_as(self) -> str:
+        """The same words are the same news, for a whole household."""
+        said = hashlib.sha256(f"{self.current_until} {self.text}".encode())
+        return f"announcement:{said.hexdigest()[:32]}"

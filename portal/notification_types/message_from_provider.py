@@ -29,3 +29,7 @@ class MessageFromProviderPayload(NotificationPayload):
             provider_name="Dr. Lee",
             text="I looked at your X-ray and there is nothing to worry about.",
         )
+
+    def is_capped(self) -> bool:
+        """Never: somebody wrote it by hand, to this patient."""
+        return False

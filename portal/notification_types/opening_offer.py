@@ -72,6 +72,10 @@ class OpeningOfferPayload(NotificationPayload):
             **{name: visit[name] for name in given},
         )
 
+    def is_capped(self) -> bool:
+        """Never: the patient asked to be told, and hours later it is worth nothing."""
+        return False
+
     def expires_at(self) -> datetime:
         return min(self.appointment_date, self.answer_by or self.appointment_date)
 

@@ -36,3 +36,7 @@ class SystemAlertPayload(NotificationPayload):
             text="A new email address was added to your account. "
             "If this was not you, please call us."
         )
+
+    def is_capped(self) -> bool:
+        """Never: somebody else may be at work in the account."""
+        return False

@@ -1,0 +1,45 @@
+"""What a batch has begun so far, on top of what the tables say: decided in order, in memory.
+
+A claim starts an empty one for each batch and writes what it sends; a forecast keeps one through
+all its days, and writes nothing.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from notifications.enums import ContactKind
+from notifications.models import Delivery
+from notifications.policy import Facts
+from notifications.told import Said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """The texts of each number, and what was said where, since the tables were read."""
+
+    texts: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    said: set[Said] = field(default_factory=set)
+
+    def added_to(self, facts: Facts, *, row: Delivery) -> Facts:
+        """Return the facts of a delivery (its `contact` as `facts_for` set it), this included."""
+        if row.contact is None:
+            return facts
+        return replace(
+            facts,
+            texts_used=(*facts.texts_used, *self.texts.get(row.contact.value_index, ())),
+            is_duplicate=facts.is_duplicate or _said(row, facts) in self.said,
+        )
+
+    def note(self, row: Delivery, facts: Facts) -> None:
+        """Count a delivery that is sent at `facts.now`."""
+        if row.contact is None:
+            return
+        if facts.contact_kind == ContactKind.PHONE:
+            self.texts[row.contact.value_index].append(facts.now)
+        if facts.same_as:
+            self.said.add(_said(row, facts))
+
+
+def _said(row: Delivery, facts: Facts) -> Said:
+    return row.channel, facts.same_as, row.contact.value_index
