@@ -201,7 +201,7 @@ def test_a_channel_that_is_not_set_up_is_not_available(ana, settings):
 def test_the_whole_sheet_is_read_in_a_fixed_number_of_queries(ana, django_assert_max_num_queries):
     reachable(ana)
     change(ana, {"email": False})
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         preferences.effective(patient_id=ana.pk)
 
 
