@@ -110,17 +110,17 @@ class GeneralForm(forms.Form):
     )
 
     @classmethod
-    def showing(cls, chosen: GeneralSettings, *, zone: str) -> Self:
+    def showing(cls, chosen: GeneralSettings) -> Self:
         """Return the form with what a patient chose; a pause that is over is not shown."""
         until = chosen.paused_until
         is_paused = until is not None and until > clock.now()
-        day = timezone.localtime(until, ZoneInfo(zone)).date() if is_paused else None
+        day = timezone.localdate(until) if is_paused else None
         return cls(initial=asdict(chosen) | {"paused_until": day})
 
-    def changes(self, *, zone: str) -> dict[str, Any]:
-        """Return what was chosen; a pause ends when its day begins on the patient's clock."""
+    def changes(self) -> dict[str, Any]:
+        """Return what was chosen; a pause ends when its day begins on the current clock."""
         day = self.cleaned_data["paused_until"]
-        until = datetime.combine(day, time(0), tzinfo=ZoneInfo(zone)) if day else None
+        until = timezone.make_aware(datetime.combine(day, time(0))) if day else None
         return self.cleaned_data | {"paused_until": until}
 
 

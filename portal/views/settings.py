@@ -13,9 +13,7 @@ from django.views.decorators.http import require_POST
 from notifications import audit, clock, preferences
 from notifications.enums import AuditAction
 from notifications.types import Refused
-from portal.access import profiles_for
 from portal.forms import GeneralForm, LanguageAndZoneForm
-from portal.models import User
 from portal.templatetags.portal import THEMES, address
 from portal.views import matrix
 from portal.views.contacts import addresses_of, kinds_to_add
@@ -52,9 +50,7 @@ class NotificationSettingsPage(View):
             **devices_part(patient=patient),
             "kinds": kinds_to_add(),
             "form": LanguageAndZoneForm(instance=patient),
-            "general": GeneralForm.showing(
-                preferences.settings_of(patient_id=patient.pk), zone=_zone_of(patient)
-            ),
+            "general": GeneralForm.showing(preferences.settings_of(patient_id=patient.pk)),
         }
         return render(request, "portal/settings.html", {**context, **more}, status=status)
 
@@ -100,15 +96,11 @@ def general(request: HttpRequest) -> HttpResponse:
         )
     preferences.change_settings(
         patient_id=request.patient.pk,
-        changes=form.changes(zone=_zone_of(request.patient)),
+        changes=form.changes(),
         actor=audit.actor_of(request.user),
     )
     messages.success(request, _("Your settings are saved."))
     return back(request, address("settings", user=request.user, patient=request.patient))
-
-
-def _zone_of(patient: User) -> str:
-    return profiles_for([patient.pk])[patient.pk].zone
 
 
 @transaction.atomic
