@@ -64,12 +64,14 @@ def change_settings(*, patient_id: UUID, changes: Mapping[str, Any], actor: str)
     one end of quiet hours without the other, an unknown summary. Nothing is kept unless all can
     be. What waits because of the old choice is decided on again.
     """
-    row, _is_new = PatientSettings.objects.select_for_update().get_or_create(
+    row, is_new = PatientSettings.objects.select_for_update().get_or_create(
         patient_id=patient_id, defaults={"changed_by": actor, "changed_at": clock.now()}
     )
     before = _chosen(row)
     after = _checked(before, changes)
     if after == before:
+        if is_new:
+            row.delete()
         return before
     _keep(row, after, actor=actor)
     _decide_again(patient_id)
