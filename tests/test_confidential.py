@@ -3,9 +3,11 @@
 import smtplib
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
-from notifications import contacts, incoming, preferences
+from notifications import contacts, delivery, incoming, preferences
+from notifications.delivery.claim import claim
 from notifications.enums import ContactKind, ContactStatus, Reason
 from notifications.models import AuditEvent, ConfidentialRequest, Delivery
 from notifications.types import Refused, Reply
@@ -13,6 +15,7 @@ from portal.models import Guardianship, User
 from portal.notification_types.system_alert import SystemAlertPayload
 from tests.clinic import DESK
 from tests.conftest import signed_in
+from tests.crowd import PATIENCE, beside, waits_for_a_lock
 from tests.engine import (
     ANAS_NUMBER,
     address_of,
@@ -159,6 +162,19 @@ def test_a_wish_about_anothers_address_or_an_unknown_kind_is_refused(ana, ben, e
     with pytest.raises(Refused) as refused:
         ask(ana, "fax")
     assert refused.value.field == "kind"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wish_waits_for_a_claim_that_has_begun_and_the_next_claim_hears_it(ana, everywhere):
+    first = send(ana)
+    with beside() as start:
+        with transaction.atomic():
+            claim(limit=10, report=delivery.Report())
+            asking = start(lambda: ask(ana, PHONE))
+            assert waits_for_a_lock(asking)
+        asking.result(timeout=PATIENCE)
+    assert status_of(first, "sms")[0] == "sending"
+    assert told(ana)["sms"] == FORBIDDEN
 
 
 # -- the other ways to an address ---------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.urls import reverse
 
 from notifications import clock, delivery, preferences
@@ -26,7 +27,7 @@ from notifications.policy import Decision, Facts, decide
 from portal.models import User
 from tests.clinic import DESK, NEW_YORK, wall
 from tests.conftest import signed_in
-from tests.crowd import side_by_side
+from tests.crowd import PATIENCE, beside, side_by_side
 from tests.engine import (
     NOON,
     ToldMail,
@@ -295,6 +296,21 @@ def test_two_workers_at_once_make_one_summary(reader):
         run()
     assert len(mails()) == 1
     assert Delivery.objects.filter(merged_into=delivery_of(made[-1], "email")).count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_somebody_holds_a_part_of_a_summary_none_of_it_goes(reader):
+    made = [low(reader) for _number in range(3)]
+    held = Delivery.objects.filter(notification=made[1], channel="email")
+    with clock.at(FIVE), beside() as start:
+        with transaction.atomic():
+            held.update(look_ups=0)
+            looking = start(lambda: claim(limit=1, report=delivery.Report()))
+            if connection.vendor == "postgresql":  # SQLite has one writer at a time
+                assert looking.result(timeout=PATIENCE) == []
+        looking.result(timeout=PATIENCE)
+        run()
+    assert Delivery.objects.filter(reason=Reason.MERGED).count() == 2
 
 
 @pytest.mark.django_db
