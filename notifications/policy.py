@@ -6,41 +6,42 @@ Pure: facts in, decision out; no tables, no clock, no settings. The same functio
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from notifications import allowance
 from notifications.enums import (
     Action,
     ContactKind,
     ContactStatus,
+    Digest,
     Level,
     PatientNotificationPriority,
     Reason,
 )
-from notifications.hours import reopening
+from notifications.hours import (
+    TimeFacts,
+    advertising_begins,
+    all_open,
+    next_summary,
+    quiet_ends,
+    texts_begin,
+)
 
-# No automated text before or after, whatever a patient sets: 47 CFR 64.1200(c)(1) says 8 to 9.
-TEXTS_FROM, TEXTS_UNTIL = time(8), time(21)
 NEXT_LOOK = timedelta(minutes=1)  # at what waits for a person to switch it on again
-HELD_KINDS = (ContactKind.PHONE, ContactKind.PUSH)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(TimeFacts):
     """All that is known about one delivery at one moment. Times are aware."""
 
-    now: datetime
-    zone: str = "UTC"
     # the channel
-    contact_kind: ContactKind | None = None
     ceiling: Level = Level.L0
     is_configured: bool = True
     has_agreement: bool = True
     # the message
-    priority: PatientNotificationPriority = PatientNotificationPriority.MEDIUM
+    made_at: datetime | None = None
     is_on_by_default: bool = True
     is_locked: bool = False
-    passes_floor: bool = False
     expires_at: datetime | None = None
     is_followed: bool = False  # by a later rung of its ladder, or by a call
     is_readable: bool = True
@@ -53,8 +54,7 @@ class Facts:
     choice: bool | None = None
     choice_at: datetime | None = None
     paused_until: datetime | None = None
-    quiet_from: time | None = TEXTS_UNTIL
-    quiet_until: time | None = TEXTS_FROM
+    digest: Digest = Digest.NONE
     # the address
     has_contact: bool = True
     contact_status: ContactStatus = ContactStatus.ACTIVE
@@ -187,7 +187,9 @@ def text_permitted(facts: Facts) -> Decision | None:
 
 
 def not_paused(facts: Facts) -> Decision | None:
-    if facts.paused_until is None or facts.paused_until <= facts.now or facts.is_locked:
+    """A pause keeps back all but what is urgent and what a patient cannot turn off."""
+    is_over = facts.paused_until is None or facts.paused_until <= facts.now
+    if is_over or facts.is_locked or facts.priority == PatientNotificationPriority.URGENT:
         return None
     return _skip(Reason.PAUSED, date=facts.paused_until)
 
@@ -197,18 +199,31 @@ def not_a_duplicate(facts: Facts) -> Decision | None:
     return _skip(Reason.DUPLICATE) if facts.is_duplicate else None
 
 
+def not_for_summary(facts: Facts) -> Decision | None:
+    """What is not pressing waits for the e-mail that tells of all such, where one was asked for.
+
+    Not where that would be too late to act.
+    """
+    is_low = facts.priority == PatientNotificationPriority.LOW
+    if facts.contact_kind != ContactKind.EMAIL or not (facts.digest and is_low and facts.made_at):
+        return None
+    at = next_summary(after=facts.made_at, zone=facts.zone, digest=facts.digest)
+    if at <= facts.now or (facts.expires_at is not None and at >= facts.expires_at):
+        return None
+    return _later(facts, Reason.DIGEST, at, date=at, time=at)
+
+
 def outside_quiet_hours(facts: Facts) -> Decision | None:
-    if facts.contact_kind not in HELD_KINDS or _is_urgent(facts):
-        return None
-    if facts.quiet_from is None or facts.quiet_until is None:
-        return None
-    return _held(facts, Reason.QUIET_HOURS, facts.quiet_from, facts.quiet_until)
+    return _held(facts, Reason.QUIET_HOURS, quiet_ends(facts, facts.now))
 
 
 def within_text_hours(facts: Facts) -> Decision | None:
-    if facts.contact_kind != ContactKind.PHONE or facts.passes_floor:
-        return None
-    return _held(facts, Reason.TEXT_HOURS, TEXTS_UNTIL, TEXTS_FROM)
+    return _held(facts, Reason.TEXT_HOURS, texts_begin(facts, facts.now))
+
+
+def within_advertising_hours(facts: Facts) -> Decision | None:
+    """Advertising by text also keeps the hours of each state it may concern, and no Sunday."""
+    return _held(facts, Reason.TEXT_HOURS, advertising_begins(facts, facts.now))
 
 
 def within_allowance(facts: Facts) -> Decision | None:
@@ -256,8 +271,10 @@ GATES: tuple[Gate, ...] = (
     text_permitted,
     not_paused,
     not_a_duplicate,
+    not_for_summary,
     outside_quiet_hours,
     within_text_hours,
+    within_advertising_hours,
     within_allowance,
     nothing_held,
     channel_open,
@@ -283,15 +300,14 @@ def _is_urgent(facts: Facts) -> bool:
     return facts.priority == PatientNotificationPriority.URGENT
 
 
-def _held(facts: Facts, reason: Reason, closed_from: time, closed_until: time) -> Decision | None:
-    opens_at = reopening(
-        now=facts.now, zone=facts.zone, closed_from=closed_from, closed_until=closed_until
-    )
+def _held(facts: Facts, reason: Reason, opens_at: datetime | None) -> Decision | None:
+    """Hold until no hour objects any more, or give up where that is past the time to act."""
     if opens_at is None:
         return None
-    if facts.expires_at is not None and opens_at >= facts.expires_at:
+    at = all_open(facts, opens_at)
+    if at is None or (facts.expires_at is not None and at >= facts.expires_at):
         return _too_late(facts)
-    return _later(facts, reason, opens_at, time=opens_at)
+    return _later(facts, reason, at, time=at)
 
 
 def _later(facts: Facts, reason: Reason, at: datetime, **said: datetime) -> Decision:

@@ -78,6 +78,7 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
     location = patient.home_location
     return PatientProfile(
         zone=_zone(patient, practice=practice),
+        state=location.state if location else "",
         language=patient.language,
         practice_name=practice.name,
         public_name=_public_name(practice),

@@ -21,7 +21,7 @@ ENGINE = [
     "clock windows",
     "registry crypto",
     "enums",
-    "segments types",
+    "segments text_hours types",
     "allowance hours",
     "privacy policy",
     "models",

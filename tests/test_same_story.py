@@ -35,15 +35,12 @@ ROOT = Path(__file__).resolve().parent.parent
 WENT = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
 # Reasons that nothing makes yet: their gates wait for what is still to come.
 NOT_YET = {
-    Reason.DIGEST,
     Reason.SUPERSEDED,
-    Reason.PAUSED,
-    Reason.CONFIDENTIAL,
 }
 # What keeps a message waiting without touching its row: said where somebody asks why.
 ONLY_EXPLAINED = {Reason.ALL_HELD, Reason.CHANNEL_RESTING}
 # What `policy` would need to be told before it objects with one of them.
-UNASKED = {Reason.PAUSED: "paused_until", Reason.CONFIDENTIAL: "is_confidential"}
+UNASKED: dict[Reason, str] = {}
 
 
 @pytest.fixture
@@ -267,7 +264,7 @@ def test_explain_names_the_gate_that_still_objects(cases):
     """What was put right since, and what only a carrier said, no gate objects to."""
     said_by_a_carrier = {"soft_fail", "provider_error"}
     said_by_a_carrier |= {"answer_unknown", "answer_unsettled", "no_receipt"}
-    put_right = {"channel_off", "merged"}
+    put_right = {"channel_off", "merged"}  # merged: nothing objected to it
     went = {DELIVERED, "phi_blocked"}  # with the neutral sentence
     for case in cases:
         if case.plan or case.name in said_by_a_carrier | put_right | went:

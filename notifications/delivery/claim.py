@@ -16,6 +16,7 @@ from notifications.crypto import keys_loaded
 from notifications.delivery import pace
 from notifications.delivery.blocked import tell_desk
 from notifications.delivery.escalate import escalate_messages_of
+from notifications.delivery.gathering import gather
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words
@@ -89,8 +90,9 @@ def _claim(
     rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
 ) -> list[Parcel]:
     found = list(rows[: max(limit, look)])
-    due = _with_free_addresses(found)
-    report.passed_by += len(found) - len(due)
+    free = _with_free_addresses(found)
+    due = gather(free)
+    report.passed_by += len(found) - len({row.pk for row in due} & {row.pk for row in found})
     if not due:
         return []
     patients = {row.notification.patient_id for row in due}
@@ -137,6 +139,8 @@ def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
         if decision.action == Action.SKIP:
             status = OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
         later = {"due_at": decision.at} if decision.at else {}
+        if group[0].into:
+            later["merged_into"] = group[0].into
         rows = [verdict.row for verdict in group]
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
         report.add(status, len(rows))
@@ -205,7 +209,8 @@ def _alike(
 
 def _outcome(verdict: Verdict) -> Hashable:
     decision = verdict.decision
-    return decision.action, decision.reason, decision.at, tuple(sorted(decision.params.items()))
+    said = tuple(sorted(decision.params.items()))
+    return decision.action, decision.reason, decision.at, said, verdict.into and verdict.into.pk
 
 
 def _start(verdict: Verdict) -> Hashable:

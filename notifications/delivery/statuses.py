@@ -9,11 +9,19 @@ from django.db.models import Q, QuerySet
 
 from notifications import audit, clock, switches
 from notifications.delivery import pace
-from notifications.enums import OPEN_STATUSES, TRANSITIONS, AuditAction, DeliveryStatus
+from notifications.enums import OPEN_STATUSES, TRANSITIONS, AuditAction, DeliveryStatus, Reason
 from notifications.models import Delivery
 from notifications.switches import Switches
 
 ACTOR = "system:delivery"
+# What was merged into a message waits with it, until it has come to nothing.
+LEFT = (DeliveryStatus.SENDING, DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
+CAME_TO_NOTHING = (
+    DeliveryStatus.PLANNED,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.EXPIRED,
+    DeliveryStatus.SKIPPED,
+)
 
 
 @dataclass(kw_only=True)
@@ -43,11 +51,26 @@ def move(row: Delivery, status: DeliveryStatus, **changes: Any) -> bool:
     changes = {"settle_at": pace.settle_at(row, status)} | changes
     changes |= {"status": status, "status_at": clock.now()}
     unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
+    had_left = row.status in LEFT
     if not unchanged.update(**changes):
         return False
     for name, value in changes.items():
         setattr(row, name, value)
+    if had_left and status in CAME_TO_NOTHING:
+        _bring_back(row)
     return True
+
+
+def _bring_back(lead: Delivery) -> None:
+    """Plan again what was to be said by a message that has not gone, to be decided on anew."""
+    said_by_it = Delivery.objects.filter(merged_into=lead, status=DeliveryStatus.SKIPPED)
+    again = {"reason": Reason.NONE, "reason_params": {}, "merged_into": None}
+    back = [
+        row
+        for row in said_by_it.select_related("notification").order_by("id")
+        if move(row, DeliveryStatus.PLANNED, due_at=lead.due_at, **again)
+    ]
+    audit_settled(back)
 
 
 def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes: Any) -> None:

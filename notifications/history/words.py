@@ -7,7 +7,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import clock, policy, rendering
+from notifications import clock, hours, rendering
 from notifications.enums import (
     CallOutcome,
     ContactKind,
@@ -30,8 +30,10 @@ GATES_SAID = {
     "text_permitted": _("The number is verified and agreed to texts"),
     "not_paused": _("Messages are not paused"),
     "not_a_duplicate": _("The address has not had it yet"),
+    "not_for_summary": _("It is not kept for the patient's summary"),
     "outside_quiet_hours": _("It is outside quiet hours"),
     "within_text_hours": _("Texts may go at this hour"),
+    "within_advertising_hours": _("It is not advertising at an hour closed to it"),
     "within_allowance": _("The number has not had enough texts"),
     "nothing_held": _("Messages are not held"),
     "channel_open": _("The provider is reachable and takes our messages"),
@@ -39,7 +41,8 @@ GATES_SAID = {
 # Those that are asked of some kinds of address only; the others pass them unasked.
 ASKED_OF = {
     "text_permitted": (ContactKind.PHONE,),
-    "outside_quiet_hours": policy.HELD_KINDS,
+    "not_for_summary": (ContactKind.EMAIL,),
+    "outside_quiet_hours": hours.HELD_KINDS,
     "within_text_hours": (ContactKind.PHONE,),
     "within_allowance": (ContactKind.PHONE,),
 }
@@ -47,6 +50,7 @@ CALLS_ENDED = {
     CallOutcome.CALLED: _("Called"),
     CallOutcome.ANSWERED: _("No call needed: the patient answered"),
     CallOutcome.CANCELLED: _("No call needed: it was changed or called off"),
+    "within_advertising_hours": (ContactKind.PHONE,),
 }
 # Their reason is a whole sentence: the status before it would say nothing more.
 SAYS_IT_ALL = (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)

@@ -57,8 +57,9 @@ class Heard:
 
     @property
     def in_touch(self) -> list[ContactPoint]:
-        """Return the addresses that a text may go to: verified, and not stopped."""
-        return [row for row in self.addresses if row.verified_at and not _is_stopped(row)]
+        """Return the addresses that a text may go to: verified, not stopped, and not forbidden."""
+        in_use = [row for row in self.addresses if row.verified_at and not _is_stopped(row)]
+        return contacts.allowed_among(in_use)
 
     def say(self, name: str) -> str:
         return answering.say(name, channel=self.channel, addresses=self.addresses)
@@ -185,11 +186,11 @@ def _stop(heard: Heard) -> Outcome:
 
 
 def _start(heard: Heard) -> Outcome:
-    """Take a STOP back. Where nobody had agreed before, a person asks first."""
+    """Take a STOP back. Where nobody had agreed before, or may be written to, a person asks."""
     if _is_taken_back(heard):
         return Outcome(is_handled=True)
     contacts.opt_in(number=heard.number, actor=heard.actor)
-    addresses = addresses_of(heard.text)
+    addresses = contacts.allowed_among(addresses_of(heard.text))
     if not any(row.verified_at and consent.is_granted(contact=row) for row in addresses):
         return FOR_A_PERSON
     is_repeat = _has_said_so_before(heard.text)
@@ -211,7 +212,9 @@ def _confirm(heard: Heard) -> Outcome:
     question = question_at(channel=heard.channel, addresses=_verified(heard.addresses))
     if question is None or not _is_answered(question.notification, actor=heard.actor):
         return Outcome(answer=heard.say("read") if heard.in_touch else "")
-    thanks = answering.thank(question) if heard.in_touch else ""
+    asked = question.notification.patient_id
+    is_in_touch = any(row.patient_id == asked for row in heard.in_touch)
+    thanks = answering.thank(question) if is_in_touch else ""
     return Outcome(answer=thanks, is_handled=True)
 
 

@@ -19,6 +19,7 @@ DESK_MAY = {
     "portal.reminderrule": ("view",),
     "portal.user": ("view",),
     "notifications.calltask": ("view", "change"),
+    "notifications.confidentialrequest": ("view", "add", "change"),
     "notifications.consent": ("view",),
     "notifications.contactpoint": ("view", "add", "change"),
     "notifications.delivery": ("view", "change"),
