@@ -116,7 +116,7 @@ class _Known:
             payloads=payloads,
             told=Told.about(
                 messages=[(row, payloads[pk]) for pk, row in notifications.items()],
-                contacts=[each for group in contacts.values() for each in group],
+                contacts=[each for group in known.values() for each in group],
                 now=now,
             ),
             irrelevant=_irrelevant(payloads),
