@@ -14,6 +14,8 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
+from portal.services.reactivation import plan_reactivation
+from portal.services.recalls import recall_of, settle_recall
 from portal.services.reminders import plan_reminders, stop_asking
 
 Status = Appointment.Status
@@ -30,11 +32,12 @@ def book(
     actor: str,
     reason: str = "",
     notes: str = "",
+    recall_id: UUID | None = None,
     announce: bool = True,
 ) -> Appointment:
     """Put a visit in the book, plan its reminders and tell the patient that it is booked.
 
-    A visit of the past is only written down.
+    A visit of the past is only written down. `recall_id`: it is this regular visit.
     """
     _check_times(starts_at=starts_at, ends_at=ends_at)
     visit = Appointment.objects.create(
@@ -45,6 +48,7 @@ def book(
         ends_at=ends_at,
         reason=reason or None,
         notes=notes or None,
+        recall=recall_of(recall_id, patient_id=patient_id),
         created_at=clock.now(),
     )
     _note(visit, change="booked", actor=actor)
@@ -129,6 +133,7 @@ def complete(*, appointment_id: UUID, actor: str) -> Appointment:
     _require_not_cancelled(visit)
     if visit.status != Status.COMPLETED:
         _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED, actor=actor)
+        _carry_on(visit, actor=actor)
     return visit
 
 
@@ -140,7 +145,10 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
     if visit.starts_at > clock.now():
         raise Refused(_("This visit has not begun yet."), field="starts_at")
     if visit.status != Status.MISSED:
+        took_place = visit.status == Status.COMPLETED
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
+        if took_place:
+            _carry_on(visit, actor=actor)
     return visit
 
 
@@ -191,6 +199,12 @@ def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -
     visit.save(update_fields=["status"])
     _note(visit, change=str(status), actor=actor)
     notification_scheduler_service.cancel(subject=visit.subject, reason=reason)
+
+
+def _carry_on(visit: Appointment, *, actor: str) -> None:
+    """Plan what comes after a visit that took place, or did not after all: recall, invitation."""
+    settle_recall(visit, actor=actor)
+    plan_reactivation(visit.patient_id)
 
 
 def _start_anew(visit: Appointment, *, announce: bool) -> None:
