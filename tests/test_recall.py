@@ -1,8 +1,10 @@
 """Regular visits that come due: asked in time, not too often, and no more once booked."""
 
+import io
 from datetime import UTC, date, datetime
 
 import pytest
+from django.core.management import call_command
 
 from notifications import clock
 from notifications.enums import PlanStatus
@@ -22,6 +24,7 @@ from portal.services import (
 )
 from portal.services.timing import day_of, months_later
 from tests.clinic import DENVER, DESK, NEW_YORK, a_visit, wall
+from tests.crowd import side_by_side
 from tests.engine import email_of, run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("practice")]
@@ -323,3 +326,43 @@ def test_outside_the_portal_nobody_can_tell_which_visit_is_due(ana, outbox):
     assert "gum" not in str(mails).lower()
     inbox = patient_notification_service.inbox(patient_id=ana.pk, status="all").items
     assert "gums healthy was due on Dec. 15, 2026" in inbox[0].message
+
+
+def test_recalls_of_before_an_upgrade_are_planned_by_one_command(ana, ben):
+    row = RecallSchedule.objects.create(patient=ana, kind="hygiene", months=6, due_on=DUE)
+    ended = {"ended_at": AUTUMN, "due_on": DUE}
+    RecallSchedule.objects.create(patient=ben, kind="hygiene", months=6, **ended)
+    start(ben, kind="perio")
+    said = io.StringIO()
+    with clock.at(AUTUMN):
+        for _again in range(2):
+            call_command("plan_recalls", stdout=said)
+    assert said.getvalue() == ("Planned: 4 reminders of recalls\nPlanned: 0 reminders of recalls\n")
+    assert len(planned(row)) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_visit_is_closed_while_the_desk_pauses_and_nobody_locks_the_other_out(
+    ana, location, provider
+):
+    row = start(ana)
+    with clock.at(AUTUMN):
+        visit = a_visit(
+            ana, at("2026-12-10"), location=location, provider=provider, recall_id=row.pk
+        )
+    go("2026-12-02")
+
+    def close() -> None:
+        for _round in range(6):
+            complete(appointment_id=visit.pk, actor=DESK)
+            mark_missed(appointment_id=visit.pk, actor=DESK)
+
+    def pause() -> None:
+        for until in (date(2027, 1, 1), None) * 6:
+            pause_recall(recall_id=row.pk, until=until, actor=DESK)
+
+    with clock.at(at("2026-12-10", "11:00")):
+        side_by_side(close, pause)
+    row.refresh_from_db()
+    assert (row.due_on, row.paused_until) == (date(2026, 12, 10), None)
+    assert set(planned(row)) == {"on-the-day", "30-after", "60-after"}

@@ -21,6 +21,7 @@ from portal.services.recalls import (
     complete_recall,
     end_recall,
     pause_recall,
+    plan_recalls,
     start_recall,
 )
 from portal.services.reminders import default_reminder_rules, reminder_steps
@@ -51,6 +52,7 @@ __all__ = [
     "offer_time_of",
     "pause_recall",
     "pay_statement",
+    "plan_recalls",
     "plan_treatment",
     "reminder_steps",
     "reschedule",

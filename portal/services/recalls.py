@@ -5,9 +5,7 @@ expires when the next is due. The visit that is the recall ends the cycle and be
 after the last reminder nothing more goes until the desk acts.
 """
 
-from dataclasses import replace
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,27 +16,11 @@ from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, RecallSchedule, User
-from portal.notification_types._recall import RecallPayload
-from portal.notification_types.hygiene_recall import HygieneRecallPayload
-from portal.notification_types.perio_recall import PerioRecallPayload
-from portal.services.planning import held_patient, known, note, plan_steps
-from portal.services.timing import (
-    Step,
-    day_of,
-    months_later,
-    steps_about,
-    still_to_go,
-    ten_o_clock,
-    zone_of,
-)
+from portal.services.planning import held_patient, known, note
+from portal.services.recall_plans import STEPS, plan_cycle
+from portal.services.timing import day_of, months_later
 
 Kind = RecallSchedule.Kind
-# Days after the day it is due, by the name of the step.
-STEPS = {"14-before": -14, "on-the-day": 0, "30-after": 30, "60-after": 60}
-PAYLOADS: dict[str, type[RecallPayload]] = {
-    Kind.HYGIENE: HygieneRecallPayload,
-    Kind.PERIO: PerioRecallPayload,
-}
 LONGEST = 60  # months
 
 
@@ -77,7 +59,7 @@ def start_recall(
         },
     )
     note(row, patient_id=patient_id, change="started", actor=actor)
-    _plan(row)
+    plan_cycle(row)
     return row
 
 
@@ -144,6 +126,26 @@ def reopen_recall(*, recall_id: UUID, on: date, actor: str) -> RecallSchedule:
     return _move(row, due_on=on, change="reopened", actor=actor)
 
 
+def plan_recalls(*, after: UUID | None = None, limit: int = 100) -> tuple[int, UUID | None]:
+    """Plan what some schedules in force still lack, in the order of their ids, from one on.
+
+    For rows that came another way, such as before recalls were planned. Returns how many plans
+    are new and the last id, None when there is none left. Again: nothing new.
+    """
+    rows = RecallSchedule.objects.filter(ended_at=None).order_by("pk")
+    ids = list((rows.filter(pk__gt=after) if after else rows).values_list("pk", flat=True)[:limit])
+    new = sum(_plan_one(recall_id) for recall_id in ids)
+    return new, ids[-1] if ids else None
+
+
+@transaction.atomic
+def _plan_one(recall_id: UUID) -> int:
+    row = _held(recall_id)
+    before = len(notification_scheduler_service.planned_for(subject=row.subject))
+    plan_cycle(row)
+    return len(notification_scheduler_service.planned_for(subject=row.subject)) - before
+
+
 # -- what visits have to do with it --------------------------------------------------------------
 
 
@@ -152,6 +154,12 @@ def recall_of(recall_id: UUID | None, *, patient_id: UUID) -> RecallSchedule | N
     if recall_id is None:
         return None
     return known(RecallSchedule.objects.filter(patient_id=patient_id), recall_id, "recall_id")
+
+
+def hold_recall(visit: Appointment) -> None:
+    """Hold the recall a visit is, before any inbox, as everything does that changes a recall."""
+    if visit.recall_id is not None:
+        RecallSchedule.objects.select_for_update().filter(pk=visit.recall_id).first()
 
 
 def settle_recall(visit: Appointment, *, actor: str) -> None:
@@ -217,51 +225,5 @@ def _move(row: RecallSchedule, *, due_on: date, change: str, actor: str) -> Reca
     notification_scheduler_service.cancel(
         subject=row.subject, reason=Reason.CANCELLED, rules=list(STEPS) if stays else None
     )
-    _plan(row)
+    plan_cycle(row)
     return row
-
-
-# -- planning ------------------------------------------------------------------------------------
-
-
-def _plan(row: RecallSchedule) -> None:
-    """Plan the reminders of this cycle that can still go. Again: nothing new."""
-    if row.ended_at is not None:
-        return
-    zone = zone_of(row.patient_id)
-    steps = still_to_go(recall_steps(row, zone=zone), now=clock.now(), zone=zone)
-    plan_steps(
-        _after_pause(row, steps, zone=zone),
-        patient_id=row.patient_id,
-        subject=row.subject,
-        prefix=f"recall:{row.pk}:{row.due_on.isoformat()}",
-        payload=lambda step: PAYLOADS[row.kind](**_said(row, step)),
-        most=row.max_reminders,
-    )
-
-
-def recall_steps(row: RecallSchedule, *, zone: str) -> list[Step]:
-    """Return the reminders of a cycle, past ones too; the last is good for a cycle's length."""
-    until = months_later(row.due_on, row.months)
-    return steps_about(row.due_on, days=STEPS, until=until, zone=zone)
-
-
-def _after_pause(row: RecallSchedule, steps: list[Step], *, zone: str) -> list[Step]:
-    """Leave out what falls into a pause; if that is all there was, the last goes as it ends."""
-    if row.paused_until is None or not steps:
-        return steps
-    resumed_at = ten_o_clock(row.paused_until, zone=zone)
-    left = [step for step in steps if step.due_at >= resumed_at]
-    if not left and resumed_at < steps[-1].expires_at:
-        left = [replace(steps[-1], due_at=resumed_at)]
-    return left
-
-
-def _said(row: RecallSchedule, step: Step) -> dict[str, Any]:
-    return {
-        "recall_id": row.pk,
-        "due_on": row.due_on,
-        "last_visit_on": row.last_visit_on,
-        "is_overdue": STEPS[step.name] > 0,
-        "current_until": step.follows_at,
-    }

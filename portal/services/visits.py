@@ -15,7 +15,7 @@ from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
 from portal.services.reactivation import plan_reactivation
-from portal.services.recalls import recall_of, settle_recall
+from portal.services.recalls import hold_recall, recall_of, settle_recall
 from portal.services.reminders import plan_reminders, stop_asking
 
 Status = Appointment.Status
@@ -131,6 +131,7 @@ def complete(*, appointment_id: UUID, actor: str) -> Appointment:
     """Note that a visit took place. Corrects one that was marked as missed."""
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
+    hold_recall(visit)
     if visit.status != Status.COMPLETED:
         _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED, actor=actor)
         _carry_on(visit, actor=actor)
@@ -144,6 +145,7 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
     _require_not_cancelled(visit)
     if visit.starts_at > clock.now():
         raise Refused(_("This visit has not begun yet."), field="starts_at")
+    hold_recall(visit)
     if visit.status != Status.MISSED:
         took_place = visit.status == Status.COMPLETED
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
