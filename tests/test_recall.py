@@ -183,6 +183,18 @@ def test_a_visit_for_something_else_begins_no_cycle(ana, location, provider):
     assert row.due_on == DUE
 
 
+def test_who_was_here_last_week_is_not_written_to_this_week(ana, ben, location, provider):
+    for patient in (ana, ben):
+        start(patient)
+    with clock.at(AUTUMN):
+        visit = a_visit(ana, at("2026-12-07"), location=location, provider=provider)
+    with clock.at(at("2026-12-07", "11:00")):
+        complete(appointment_id=visit.pk, actor=DESK)
+    go("2027-01-20")
+    assert asked(ana) == ["2027-01-14"]
+    assert asked(ben) == ["2026-12-01", "2026-12-15", "2027-01-14"]
+
+
 def test_a_visit_that_never_took_place_after_all_is_due_still(ana, location, provider):
     row = start(ana)
     with clock.at(AUTUMN):

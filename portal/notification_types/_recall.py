@@ -1,7 +1,8 @@
 """What the messages that ask a patient to book have in common: is a visit booked by now?
 
-The book seldom says what a visit is for, so any visit that is not far off counts: a patient who
-is coming anyway is asked in the chair, not by a message. One booked as this recall always counts.
+The book seldom says what a visit is for, so any visit that is not far off counts, and one of the
+last two weeks: who comes anyway is asked in the chair, not by a message. One booked as this recall
+always counts.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from portal.models import Appointment, RecallSchedule
 EXAMPLE_RECALL = UUID("00000000-0000-7000-8000-000000000002")
 # A visit further away, from the day it is due or from today, is not what the patient is asked for.
 FAR_OFF = timedelta(days=90)
+JUST_HERE = timedelta(days=14)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class RecallPayload(NotificationPayload):
         """Return whether the schedule (None: gone) still asks for the visit of this message."""
         if schedule is None or schedule.ended_at or schedule.due_on > self.due_on:
             return False
-        if schedule.is_booked or _is_seen_soon(schedule):
+        if schedule.is_booked or schedule.was_just_here or _is_seen_soon(schedule):
             return False
         return schedule.paused_until is None or schedule.paused_until <= clock.now().date()
 
@@ -75,11 +77,17 @@ def _is_seen_soon(schedule: RecallSchedule) -> bool:
 
 
 def _with_next_visits(schedules: QuerySet) -> QuerySet:
-    """Return schedules, each with `next_visit_at`, and `is_booked`: is this very visit booked?"""
+    """Return schedules, each with `next_visit_at`, `is_booked` (this very one), `was_just_here`."""
     ahead = _ahead()
+    lately = Appointment.objects.filter(
+        patient=OuterRef("patient"),
+        status=Appointment.Status.COMPLETED,
+        starts_at__gt=clock.now() - JUST_HERE,
+    )
     return schedules.annotate(
         next_visit_at=Subquery(ahead.order_by("starts_at").values("starts_at")[:1]),
         is_booked=Exists(ahead.filter(recall=OuterRef("pk"))),
+        was_just_here=Exists(lately),
     )
 
 
