@@ -13,8 +13,17 @@ from notifications.enums import ContactStatus
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from portal.access import wards_of
-from portal.management.demo import book, people
-from portal.models import Appointment, Location, Practice, Provider, RecallSchedule, User
+from portal.management.demo import book
+from portal.models import (
+    Appointment,
+    Location,
+    Practice,
+    Provider,
+    RecallSchedule,
+    Statement,
+    User,
+    WaitingListEntry,
+)
 
 Status = Appointment.Status
 
@@ -45,6 +54,7 @@ def test_one_command_opens_a_clinic_with_a_past(settings, capsys, rf, outbox):
     _a_household_shares_a_number()
     _one_patient_replied_stop()
     _the_past_reads_in_order(outbox)
+    _the_desk_keeps_its_lists()
     for email in ("ana", "maria", "desk", "admin"):
         assert f"{email}@example.com" in said
         assert may_sign_in(rf, f"{email}@example.com", made_up)
@@ -136,6 +146,18 @@ def _the_past_reads_in_order(outbox) -> None:
     assert planned and all(plan.due_at > now - timedelta(minutes=1) for plan in planned)
 
 
+def _the_desk_keeps_its_lists() -> None:
+    ana = person("ana@example.com")
+    about_money = [row.type for row in messages(ana, status="all") if "payment" in row.type]
+    assert sorted(about_money) == ["payment_confirmation", "payment_due", "payment_due"]
+    assert [row.expired_at for row in messages(ana, type_key="opening_offer")] == [None]
+    assert Statement.objects.filter(paid_at=None).count() == 3
+    assert WaitingListEntry.objects.filter(ended_at=None).count() == 2
+    planned = notification_scheduler_service.forecast(days=600)
+    subjects = {plan.subject.partition(":")[0] for plan in planned}
+    assert subjects >= {"recall", "treatment", "statement", "reactivation"}
+
+
 @pytest.mark.django_db
 def test_the_demo_never_mixes_with_a_practice_that_is_there(practice):
     with pytest.raises(CommandError, match="already has a practice"):
@@ -149,13 +171,6 @@ def test_the_demo_refuses_to_play_through_a_real_carrier(settings):
     with pytest.raises(CommandError, match="email would really go out"):
         call_command("seed_demo")
     assert not Practice.objects.exists()
-
-
-def test_a_recall_months_later_is_a_calendar_day():
-    day = people.date(2026, 8, 31)
-    assert people._months_later(day, 6) == people.date(2027, 2, 28)
-    assert people._months_later(day, 3) == people.date(2026, 11, 30)
-    assert people._months_later(people.date(2026, 12, 15), 6) == people.date(2027, 6, 15)
 
 
 def test_the_desk_books_while_it_is_there(location):

@@ -157,9 +157,24 @@ def test_a_recall_whose_schedule_is_gone_is_not_sent(anas_recall):
 @pytest.mark.usefixtures("bens_visit_ahead")
 def test_an_invitation_to_come_back_ends_with_a_booking(ana, books):
     last = books(ana, LAST_WEEK)
+    complete(appointment_id=last.pk, actor=DESK)
     invitation = PatientReactivationPayload(appointment_id=last.pk, last_visit_on=DUE)
     assert is_still_sent(invitation)
-    books(ana, NEXT_WEEK)
+    other = books(ana, NEXT_WEEK)
+    assert not is_still_sent(invitation)
+    cancel(appointment_id=other.pk, actor=DESK)
+    assert is_still_sent(invitation)
+    mark_missed(appointment_id=last.pk, actor=DESK)
+    assert not is_still_sent(invitation)
+
+
+def test_an_invitation_to_come_back_ends_with_a_later_visit(ana, books):
+    last = books(ana, LAST_WEEK)
+    complete(appointment_id=last.pk, actor=DESK)
+    invitation = PatientReactivationPayload(appointment_id=last.pk, last_visit_on=DUE)
+    later = books(ana, LAST_WEEK + timedelta(days=2))
+    assert is_still_sent(invitation)
+    complete(appointment_id=later.pk, actor=DESK)
     assert not is_still_sent(invitation)
 
 

@@ -1,5 +1,5 @@
 """The clinic for staff: people, places, visits and rules. Visits change through the services."""
 
-from portal.admin import people, places, visits
+from portal.admin import billing, people, places, recalls, visits, waiting
 
-__all__ = ["people", "places", "visits"]
+__all__ = ["billing", "people", "places", "recalls", "visits", "waiting"]

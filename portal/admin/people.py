@@ -17,7 +17,7 @@ from portal import services
 from portal.admin.departures import DeparturePage
 from portal.admin.finding import FoundByPatient, people_meant
 from portal.admin.timeline import TimelinePage
-from portal.models import ExternalId, Guardianship, RecallSchedule, User
+from portal.models import ExternalId, Guardianship, User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
 GONE = ("departure", "departed_on")
@@ -210,18 +210,6 @@ class GuardianshipAdmin(FoundByPatient):
     @admin.display(description=_("guardian"))
     def guardian_name(self, row: Guardianship) -> str:
         return row.guardian.display_name
-
-
-@admin.register(RecallSchedule)
-class RecallScheduleAdmin(FoundByPatient):
-    autocomplete_fields = ("patient",)
-    list_display = ("due_on", "patient_name", "kind", "months", "last_visit_on", "paused_until")
-    list_filter = ("kind", "due_on")
-    list_select_related = ("patient",)
-
-    @admin.display(description=_("patient"))
-    def patient_name(self, row: RecallSchedule) -> str:
-        return row.patient.display_name
 
 
 @admin.register(ExternalId)

@@ -28,7 +28,8 @@ from portal.admin.finding import FoundByPatient
 from portal.models import Appointment
 from portal.services.entries import check_clock, check_times, refuse_departed
 
-BOOKED_WITH = ("patient", "provider", "location", "starts_at", "ends_at", "reason", "notes")
+BOOKED_WITH = ("patient", "provider", "location", "starts_at", "ends_at")
+BOOKED_WITH += ("reason", "notes", "recall")
 SHOWN = ("patient_name", "provider", "location", "starts", "ends", "status", "revision")
 
 
@@ -72,11 +73,12 @@ class MoveForm(forms.Form):
 @admin.register(Appointment)
 class AppointmentAdmin(FoundByPatient):
     autocomplete_fields = ("patient", "provider", "location")
+    raw_id_fields = ("recall",)
     list_display = ("starts", "patient_name", "provider", "location", "status", "revision")
     list_filter = ("status", "location", "provider", "starts_at")
     list_select_related = ("patient", "provider", "location")
     ordering = ("-starts_at",)
-    actions = ("confirm", "complete", "mark_missed", "cancel")
+    actions = ("confirm", "complete", "mark_missed", "cancel", "offer_time")
     change_form_template = "admin/portal/appointment/change_form.html"
 
     def has_change_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
@@ -85,6 +87,9 @@ class AppointmentAdmin(FoundByPatient):
 
     def has_delete_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
         return False
+
+    def has_offer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("portal.add_opening")
 
     def get_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
         return (*SHOWN, "confirmed_at", "created_at") if obj else BOOKED_WITH
@@ -120,6 +125,7 @@ class AppointmentAdmin(FoundByPatient):
             ends_at=obj.ends_at,
             reason=obj.reason or "",
             notes=obj.notes or "",
+            recall_id=obj.recall_id,
             actor=_actor(request),
         )
         obj.pk = booked.pk
@@ -141,6 +147,10 @@ class AppointmentAdmin(FoundByPatient):
     @admin.action(description=_("Cancel visits and tell the patients"), permissions=["change"])
     def cancel(self, request: HttpRequest, visits: QuerySet) -> None:
         self._each(request, visits, services.cancel)
+
+    @admin.action(description=_("Offer the time to the waiting list"), permissions=["offer"])
+    def offer_time(self, request: HttpRequest, visits: QuerySet) -> None:
+        self._each(request, visits, services.offer_time_of)
 
     def _each(
         self, request: HttpRequest, visits: QuerySet, change: Callable[..., Appointment]

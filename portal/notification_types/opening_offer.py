@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from notifications.enums import (
@@ -16,7 +17,7 @@ from notifications.enums import (
     Purpose,
 )
 from notifications.types import NotificationPayload, logistics, public
-from portal.models import Appointment
+from portal.models import Appointment, Opening, WaitingListEntry
 from portal.notification_types._visit import example_fields
 
 EXAMPLE_PROVIDER = UUID("00000000-0000-7000-8000-000000000003")
@@ -26,6 +27,7 @@ EXAMPLE_PROVIDER = UUID("00000000-0000-7000-8000-000000000003")
 @dataclass(frozen=True, kw_only=True)
 class OpeningOfferPayload(NotificationPayload):
     """`appointment_id` is the visit the patient would come earlier for; None: there is none yet.
+    `opening_id` and `entry_id`: with them the patient takes the time by answering; None: by phone.
 
     Care, not advertising, and on by default as for any visit: it goes only to patients who are
     on the waiting list, it sells nothing, and hours later it is worth nothing.
@@ -58,6 +60,11 @@ class OpeningOfferPayload(NotificationPayload):
     location_name: str = logistics(default="")
     location_zone: str = public(default="UTC")  # IANA
     location_phone: str = logistics(default="")
+    opening_id: UUID | None = public(default=None)
+    entry_id: UUID | None = public(default=None)  # the patient's place on the waiting list
+
+    def actions(self) -> tuple[str, ...]:
+        return ("accept",) if self.opening_id and self.entry_id else ()
 
     @classmethod
     def example(cls) -> Self:
@@ -85,16 +92,19 @@ class OpeningOfferPayload(NotificationPayload):
 
     @classmethod
     def irrelevant(cls, payloads: Iterable["OpeningOfferPayload"]) -> set["OpeningOfferPayload"]:
-        """Return those whose time is taken or whose visit needs no earlier one. Two queries."""
+        """Return those whose time is taken or whose visit needs no earlier one. Four queries."""
         asked = [each for each in payloads if each.provider_id != EXAMPLE_PROVIDER]
         if not asked:
             return set()
         taken, own = _taken(asked), _own_visits(asked)
+        over, left = _openings_over(asked), _entries_over(asked)
         return {
             each
             for each in asked
             if any(each.overlaps(visit) for visit in taken[each.provider_id])
             or not each.is_earlier_than(own.get(each.appointment_id))
+            or each.opening_id in over
+            or each.entry_id in left
         }
 
     def overlaps(self, visit: Appointment) -> bool:
@@ -124,3 +134,16 @@ def _taken(asked: list[OpeningOfferPayload]) -> dict[UUID, list[Appointment]]:
 def _own_visits(asked: list[OpeningOfferPayload]) -> dict[UUID, Appointment]:
     ids = {each.appointment_id for each in asked} - {None}
     return Appointment.objects.only("status", "starts_at").in_bulk(ids)
+
+
+def _openings_over(asked: list[OpeningOfferPayload]) -> set[UUID]:
+    """Return the openings that somebody took or the desk took back."""
+    rows = Opening.objects.filter(pk__in={each.opening_id for each in asked} - {None})
+    is_over = Q(taken_at__isnull=False) | Q(closed_at__isnull=False)
+    return set(rows.filter(is_over).values_list("pk", flat=True))
+
+
+def _entries_over(asked: list[OpeningOfferPayload]) -> set[UUID]:
+    """Return the places on the waiting list that were left since."""
+    rows = WaitingListEntry.objects.filter(pk__in={each.entry_id for each in asked} - {None})
+    return set(rows.filter(ended_at__isnull=False).values_list("pk", flat=True))

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Self
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from notifications import clock
@@ -48,9 +49,11 @@ class PatientReactivationPayload(NotificationPayload):
     def irrelevant(
         cls, payloads: Iterable["PatientReactivationPayload"]
     ) -> set["PatientReactivationPayload"]:
-        """Return those whose patient has booked, or whose last visit is gone. One query."""
+        """Return those whose patient has booked, was seen since, or never came. One query."""
         asked = [each for each in payloads if each.appointment_id != EXAMPLE_VISIT]
-        visits = Appointment.objects.filter(pk__in={each.appointment_id for each in asked})
+        took_place = Appointment.objects.filter(status=Appointment.Status.COMPLETED)
+        since = took_place.filter(patient=OuterRef("patient"), starts_at__gt=OuterRef("starts_at"))
+        visits = took_place.filter(~Exists(since), pk__in={each.appointment_id for each in asked})
         away = with_visit_ahead(visits).filter(has_visit_ahead=False)
         known = set(away.values_list("pk", flat=True))
         return {each for each in asked if each.appointment_id not in known}

@@ -1,4 +1,4 @@
-"""What the practice does: the only way a visit changes.
+"""What the practice does: the only way a visit, a recall, a statement or a waiting list changes.
 
 Each function is one transaction. The visit changes, its planned reminders change with it, and
 the patient is told once; a rollback leaves none of the three. `actor` is `user:<uuid>` or
@@ -15,25 +15,59 @@ from portal.services.guardians import (
     date_guardianships,
     end_guardianship,
 )
+from portal.services.openings import (
+    accept_opening,
+    close_opening,
+    offer_opening,
+    offer_time_of,
+)
 from portal.services.patients import come_back, depart, upcoming_visits
+from portal.services.recalls import (
+    change_recall,
+    complete_recall,
+    end_recall,
+    pause_recall,
+    plan_recalls,
+    start_recall,
+)
 from portal.services.reminders import default_reminder_rules, reminder_steps
+from portal.services.statements import issue_statement, pay_statement, withdraw_statement
+from portal.services.treatments import end_treatment, plan_treatment
 from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
+from portal.services.waiting_list import join_waiting_list, leave_waiting_list
 
 __all__ = [
+    "accept_opening",
     "answer",
     "begin_guardianship",
     "book",
     "cancel",
     "close_guardianships",
     "come_back",
+    "change_recall",
+    "close_opening",
     "complete",
+    "complete_recall",
     "confirm",
     "date_guardianships",
     "default_reminder_rules",
     "depart",
     "end_guardianship",
+    "end_recall",
+    "end_treatment",
+    "issue_statement",
+    "join_waiting_list",
+    "leave_waiting_list",
     "mark_missed",
+    "offer_opening",
+    "offer_time_of",
+    "pause_recall",
+    "pay_statement",
+    "plan_recalls",
+    "plan_treatment",
     "reminder_steps",
     "reschedule",
     "upcoming_visits",
+    "start_recall",
+    "withdraw_statement",
 ]

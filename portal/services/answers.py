@@ -7,9 +7,11 @@ from django.utils.translation import gettext as _
 
 from notifications.services import patient_notification_service
 from notifications.types import Refused
-from portal.models import Appointment
+from portal.models import Appointment, WaitingListEntry
 from portal.notification_types._visit import EXAMPLE_VISIT
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.notification_types.opening_offer import OpeningOfferPayload
+from portal.services.openings import accept_opening
 from portal.services.visits import confirm
 
 
@@ -30,6 +32,8 @@ def answer(*, patient_id: UUID, notification_id: UUID, action: str, actor: str):
         payload = AppointmentReminderPayload.load(notification.payload)
         # The visit is locked before the inbox, as by everything else that changes a visit.
         _confirm_visit(payload, patient_id=patient_id, actor=actor)
+    if action == "accept" and notification.type == OpeningOfferPayload.type_key:
+        _take_time(OpeningOfferPayload.load(notification.payload), patient_id, actor=actor)
     return patient_notification_service.act(
         patient_id=patient_id,
         notification_id=notification_id,
@@ -49,3 +53,10 @@ def _confirm_visit(payload: AppointmentReminderPayload, *, patient_id: UUID, act
     if not payload.describes(visit):
         raise Refused(_("This visit has changed. Please read the newer message."), field="action")
     confirm(appointment_id=visit.pk, actor=actor)
+
+
+def _take_time(payload: OpeningOfferPayload, patient_id: UUID, *, actor: str) -> None:
+    """Take the time a message offers, if it is this patient's place on the waiting list."""
+    own = WaitingListEntry.objects.filter(patient_id=patient_id, pk=payload.entry_id)
+    if payload.opening_id and own.exists():
+        accept_opening(opening_id=payload.opening_id, entry_id=payload.entry_id, actor=actor)

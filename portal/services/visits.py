@@ -13,6 +13,8 @@ from notifications.types import Refused
 from portal.models import Appointment, Provider
 from portal.services.entries import check_times, known, patient_of, place_of, refuse_departed
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
+from portal.services.reactivation import plan_reactivation
+from portal.services.recalls import hold_recall, recall_of, settle_recall
 from portal.services.reminders import plan_reminders, stop_asking
 
 Status = Appointment.Status
@@ -29,12 +31,14 @@ def book(
     actor: str,
     reason: str = "",
     notes: str = "",
+    recall_id: UUID | None = None,
     announce: bool = True,
 ) -> Appointment:
     """Put a visit in the book, plan its reminders and tell the patient that it is booked.
 
-    A visit of the past is only written down. Raises Refused, naming what is wrong: somebody or a
-    place unknown, a patient who died or left, times that cannot be (`check_times`).
+    A visit of the past is only written down. `recall_id`: it is this regular visit. Raises
+    Refused, naming what is wrong: somebody or a place unknown, a patient who died or left, times
+    that cannot be (`check_times`).
     """
     check_times(starts_at=starts_at, ends_at=ends_at)
     visit = Appointment.objects.create(
@@ -45,6 +49,7 @@ def book(
         ends_at=ends_at,
         reason=reason or None,
         notes=notes or None,
+        recall=recall_of(recall_id, patient_id=patient_id),
         created_at=clock.now(),
     )
     _note(visit, change="booked", actor=actor)
@@ -130,8 +135,10 @@ def complete(*, appointment_id: UUID, actor: str) -> Appointment:
     """Note that a visit took place. Corrects one that was marked as missed."""
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
+    hold_recall(visit)
     if visit.status != Status.COMPLETED:
         _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED, actor=actor)
+        _carry_on(visit, actor=actor)
     return visit
 
 
@@ -142,8 +149,12 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
     _require_not_cancelled(visit)
     if visit.starts_at > clock.now():
         raise Refused(_("This visit has not begun yet."), field="starts_at")
+    hold_recall(visit)
     if visit.status != Status.MISSED:
+        took_place = visit.status == Status.COMPLETED
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
+        if took_place:
+            _carry_on(visit, actor=actor)
     return visit
 
 
@@ -181,6 +192,12 @@ def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -
     visit.save(update_fields=["status"])
     _note(visit, change=str(status), actor=actor)
     notification_scheduler_service.cancel(subject=visit.subject, reason=reason)
+
+
+def _carry_on(visit: Appointment, *, actor: str) -> None:
+    """Plan what comes after a visit that took place, or did not after all: recall, invitation."""
+    settle_recall(visit, actor=actor)
+    plan_reactivation(visit.patient_id)
 
 
 def _start_anew(visit: Appointment, *, announce: bool) -> None:

@@ -35,6 +35,7 @@ SAID = {
     "archive": gettext_lazy("Archived"),
     "restore": gettext_lazy("Moved to inbox"),
     "confirm": gettext_lazy("Confirmed"),
+    "accept": gettext_lazy("The time is yours"),
 }
 INVERSE = {
     "read": "unread",

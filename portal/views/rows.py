@@ -18,8 +18,11 @@ from notifications.enums import Category, PatientNotificationPriority, PatientNo
 from notifications.templatetags.notification_text import clock_time
 from notifications.types import NotificationPayload, payload_of
 
-ANSWERS = {"confirm": gettext_lazy("Confirm")}
-ANSWERED = {"confirm": gettext_lazy("Confirmed %(time)s")}
+ANSWERS = {"confirm": gettext_lazy("Confirm"), "accept": gettext_lazy("Take this time")}
+ANSWERED = {
+    "confirm": gettext_lazy("Confirmed %(time)s"),
+    "accept": gettext_lazy("Taken %(time)s"),
+}
 EVENING, MORNING = time(18), time(8)
 
 

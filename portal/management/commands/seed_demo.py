@@ -15,6 +15,7 @@ from notifications.services import patient_notification_service
 from portal.management.demo import PAST, SOURCE, play, signins
 from portal.management.demo.ana import tell_anas_month
 from portal.management.demo.book import Book
+from portal.management.demo.desk import keep_the_desk
 from portal.management.demo.people import Clinic, admit, open_clinic, say_stop
 from portal.models import Appointment, ExternalId, Practice, User
 
@@ -106,6 +107,7 @@ def _stage(clinic: Clinic, *, now: datetime, dice: random.Random) -> play.Stage:
     tell_anas_month(clinic.ana, book=book, stage=stage)
     for story in book.fill():
         play.tell(story, stage=stage)
+    keep_the_desk(clinic, book=book, stage=stage)
     readers = [clinic.maria, *clinic.patients]
     for patient in readers:
         play.visit_the_portal(patient, stage=stage, dice=dice)

@@ -23,7 +23,7 @@ from portal.models import (
     RecallSchedule,
     User,
 )
-from portal.services import begin_guardianship, default_reminder_rules
+from portal.services import begin_guardianship, default_reminder_rules, start_recall
 
 # The browser's public key and secret in the example of RFC 8291, section 5: they are nobody's.
 DEVICE_KEY = (
@@ -209,35 +209,16 @@ def say_stop(patient: User) -> None:
 
 
 def _plan_recalls(clinic: Clinic, *, dice: random.Random) -> None:
-    """A cleaning every six months for all, gum care every three or four for some."""
+    """A cleaning every six months for most, gum care every three or four instead for some."""
     everyone = [clinic.ana, clinic.maria, *clinic.children, *clinic.patients]
     today = clock.now().date()
-    RecallSchedule.objects.bulk_create(
-        RecallSchedule(
-            patient=patient,
-            kind=kind,
-            months=months,
+    for number, patient in enumerate(everyone):
+        cares_for_gums = number % 7 == 3
+        since = dice.randrange(10, 100) if cares_for_gums else dice.randrange(20, 200)
+        start_recall(
+            patient_id=patient.pk,
+            kind=RecallSchedule.Kind.PERIO if cares_for_gums else RecallSchedule.Kind.HYGIENE,
+            months=3 + number % 2 if cares_for_gums else 6,
             last_visit_on=today - timedelta(days=since),
-            due_on=_months_later(today - timedelta(days=since), months),
+            actor=ACTOR,
         )
-        for number, patient in enumerate(everyone)
-        for kind, months, since in _recalls(number, dice)
-    )
-
-
-def _recalls(number: int, dice: random.Random) -> list[tuple[str, int, int]]:
-    kinds = [(RecallSchedule.Kind.HYGIENE, 6, dice.randrange(20, 200))]
-    if number % 7 == 3:
-        kinds.append((RecallSchedule.Kind.PERIO, 3 + number % 2, dice.randrange(10, 100)))
-    return kinds
-
-
-def _months_later(day: date, months: int) -> date:
-    """Return the same day so many calendar months on, or the last day of a shorter month."""
-    years, month = divmod(day.month - 1 + months, 12)
-    for shorter in range(4):
-        try:
-            return date(day.year + years, month + 1, day.day - shorter)
-        except ValueError:
-            continue
-    raise AssertionError("no month is shorter than 28 days")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 from notifications import clock
 from notifications.scheduler import notification_scheduler_service
@@ -20,7 +21,7 @@ from portal import services
 from portal.management.demo import ACTOR, cast
 from portal.management.demo.book import Story, office_hour
 from portal.management.demo.people import remember
-from portal.models import Appointment, User
+from portal.models import Appointment, RecallSchedule, User
 from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.lab_results import LabResultsPayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
@@ -69,11 +70,20 @@ def _book(story: Story, *, stage: Stage) -> None:
         starts_at=story.starts_at,
         ends_at=story.ends_at,
         reason=story.reason,
+        recall_id=_recall_of(story),
         actor=ACTOR,
     )
     remember(visit.pk, resource="Appointment", name=str(visit.pk))
     _wake_for_reminders(story.starts_at, story, stage)
     _what_comes_of(visit, story, stage)
+
+
+def _recall_of(story: Story) -> UUID | None:
+    """Return the recall a hygienist's visit is."""
+    if story.reason not in cast.HYGIENE:
+        return None
+    rows = RecallSchedule.objects.filter(patient=story.patient, ended_at=None)
+    return rows.values_list("pk", flat=True).first()
 
 
 def _what_comes_of(visit: Appointment, story: Story, stage: Stage) -> None:
