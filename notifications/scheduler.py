@@ -81,6 +81,7 @@ class NotificationSchedulerService:
             key=key,
             due_at=due_at,
             expires_at=expires_at,
+            together=payload.together(),
             created_at=clock.now(),
         )
         ScheduledNotification.objects.bulk_create([row], ignore_conflicts=True)

@@ -156,6 +156,30 @@ CONFIRM = re.compile(
     r"|confirmo|confirmar|confirmado|confirmada|confirmamos)(?: 1)?"
     rf"(?: (?:my|the|our|this|mi|la|nuestra)(?: {VISIT}))?(?: {VISIT})?"
 )
+# Around what names one of a household's visits, where a yes is said as well.
+YES_BEFORE = re.compile(
+    r"^(?:(?:reply|press) )?(?:(?:i|we|id like to|i want to|quiero) )?"
+    r"(?:confirm|confirmed|confirming|confirmo|confirmar|confirmamos)(?: (?:for|para|1))?"
+    r"(?= )|^(?:reply|press)(?= )"
+)
+YES_AFTER = re.compile(r" (?:to confirm|para confirmar|confirm(?:ed|o|ad[oa]s?)?|only)$")
+# "the visit A", "la cita A", "only A"
+BEFORE_A_LETTER = re.compile(rf"^(?:(?:only|solo) )?(?:(?:the|la|las) )?(?:{VISIT} )?")
+BETWEEN_LETTERS = {"and", "y", "plus"}
+ONES = {"1": "1", "one": "1", "uno": "1"}
+OF_WHOM = (
+    rf"(?: (?:of (?:them|us)|(?:the |las |los )?(?:kids|children|ninos|hijos|times|{VISIT})))?"
+)
+BOTH = re.compile(
+    rf"(?:1 )?(?:a )?(?:both|boht|bohth|btoh|the two|ambos|ambas|anbas|(?:los|las) dos){OF_WHOM}(?: 1)?"
+)
+ALL = re.compile(
+    rf"(?:1 )?(?:all|all three|all of them|todos|todas|everyone|everybody|(?:los|las) tres){OF_WHOM}"
+    r"(?: 1)?"
+)
+CALL_ABOUT = re.compile(r"2 ?[a-f](?: ?[a-f])*")
+# Pictures that go with a yes; any other may be the no that the words leave out.
+GLAD = frozenset("👍👌🙏✅✔☑🆗💯😀😁😃😄😊🙂🙃😉😍🥰😇🤗🎉❤💙💚💛💜🤍🦷😬👏🙌📅🗓⏰🕘🕙👦👧👶👪")
 CALL = re.compile(
     r"(?:(?:reply|press|option|number|opcion|numero) )?(?:2|two|dos)(?: call(?: me)?)?"
     r"|(?:(?:can|could|would|will) (?:you|someone|somebody) )?(?:have someone )?"
