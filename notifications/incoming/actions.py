@@ -1,4 +1,4 @@
-"""What is to be done about a text from a patient. Pure: the words and what we asked, in; action out.
+"""What is to be done about a text from a patient. Pure: words and questions in, action out.
 
 The same function acts and is tried on hundreds of replies in `tests/data/`. A reply acts only on
 what it names: a yes to one of several questions is asked back about, once, and then a person reads.

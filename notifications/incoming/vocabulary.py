@@ -167,15 +167,13 @@ YES_AFTER = re.compile(r" (?:to confirm|para confirmar|confirm(?:ed|o|ad[oa]s?)?
 BEFORE_A_LETTER = re.compile(rf"^(?:(?:only|solo) )?(?:(?:the|la|las) )?(?:{VISIT} )?")
 BETWEEN_LETTERS = {"and", "y", "plus"}
 ONES = {"1": "1", "one": "1", "uno": "1"}
-OF_WHOM = (
-    rf"(?: (?:of (?:them|us)|(?:the |las |los )?(?:kids|children|ninos|hijos|times|{VISIT})))?"
-)
+_THEM = rf"(?:the |las |los )?(?:kids|children|ninos|hijos|times|{VISIT})"
+OF_WHOM = rf"(?: (?:of (?:them|us)|{_THEM}))?(?: 1)?"
 BOTH = re.compile(
-    rf"(?:1 )?(?:a )?(?:both|boht|bohth|btoh|the two|ambos|ambas|anbas|(?:los|las) dos){OF_WHOM}(?: 1)?"
+    r"(?:1 )?(?:a )?(?:both|boht|bohth|btoh|the two|ambos|ambas|anbas|(?:los|las) dos)" + OF_WHOM
 )
 ALL = re.compile(
-    rf"(?:1 )?(?:all|all three|all of them|todos|todas|everyone|everybody|(?:los|las) tres){OF_WHOM}"
-    r"(?: 1)?"
+    r"(?:1 )?(?:all(?: three)?|todos|todas|everyone|everybody|(?:los|las) tres)" + OF_WHOM
 )
 CALL_ABOUT = re.compile(r"2 ?[a-f](?: ?[a-f])*")
 # Pictures that go with a yes; any other may be the no that the words leave out.
