@@ -7,14 +7,14 @@ the same question as the sender.
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from notifications import consent, switches
+from notifications import consent, contacts, preferences, switches
 from notifications.channels.base import Channel
 from notifications.enums import (
     ContactKind,
@@ -26,6 +26,7 @@ from notifications.enums import (
     Shape,
 )
 from notifications.models import (
+    ConfidentialRequest,
     ContactPoint,
     Delivery,
     PatientNotification,
@@ -33,6 +34,7 @@ from notifications.models import (
     ScheduledNotification,
 )
 from notifications.policy import Facts
+from notifications.preferences import GeneralSettings
 from notifications.switches import Switches
 from notifications.types import NotificationPayload, PatientProfile, payload_of
 
@@ -81,6 +83,8 @@ class _Known:
     contacts: dict[tuple[UUID, str], list[ContactPoint]]
     choices: dict[tuple[UUID, str, str], PatientNotificationPreference]
     granted: dict[str, set[UUID]]
+    settings: dict[UUID, GeneralSettings]
+    asked: dict[UUID, list[ConfidentialRequest]]  # how they want to be reached, or not
     payloads: dict[UUID, NotificationPayload | None]
     irrelevant: set[UUID] = field(default_factory=set)
 
@@ -94,14 +98,16 @@ class _Known:
     ) -> "_Known":
         notifications = {row.notification.pk: row.notification for row in deliveries}
         patient_ids = {notification.patient_id for notification in notifications.values()}
-        contacts = _contacts_of(patient_ids)
+        known = _contacts_of(patient_ids)
         payloads = {pk: payload_in(notification) for pk, notification in notifications.items()}
         return cls(
             profiles=profiles_for(patient_ids) if profiles is None else profiles,
             switched=switched,
-            contacts=contacts,
+            contacts=known,
             choices=_choices_of(patient_ids),
-            granted=_consents_of(contacts),
+            granted=_consents_of(known),
+            settings=preferences.settings_of_all(patient_ids=patient_ids),
+            asked=contacts.open_requests(patient_ids=patient_ids),
             payloads=payloads,
             irrelevant=_irrelevant(payloads),
         )
@@ -121,6 +127,7 @@ class _Known:
             zone=profile.zone,
             l0_only=profile.l0_only,
             priority=PatientNotificationPriority(notification.priority),
+            made_at=notification.created_at,
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,
             is_answered=_is_answered(delivery, payload),
@@ -129,9 +136,14 @@ class _Known:
             choice_at=choice.changed_at if choice else None,
             **_about_type(payload, delivery.channel),
             **_about_channel(channel),
+            **self.about_patient(notification.patient_id),
+            **_about_place(contact, payload, profile),
             **self.about_contact(contact, payload, is_device_gone=_was_device(delivery, channel)),
             **self.about_switches(delivery.channel),
         )
+
+    def about_patient(self, patient_id: UUID) -> dict:
+        return asdict(self.settings.get(patient_id, preferences.DEFAULTS))
 
     def about_switches(self, channel: str) -> dict:
         return {
@@ -141,12 +153,22 @@ class _Known:
         }
 
     def contact_for(self, *, delivery: Delivery, channel: type[Channel]) -> ContactPoint | None:
-        """Return the address as it stands, or the one that took over; no device takes over."""
+        """Return the address as it stands, or the one that took over; no device takes over.
+
+        One that the patient asked us not to use only where there is no other.
+        """
         known = self.contacts[delivery.notification.patient_id, str(channel.contact_kind)]
         same = [contact for contact in known if contact.pk == delivery.contact_id]
-        if same or _was_device(delivery, channel):
+        if _was_device(delivery, channel):
             return same[0] if same else None
-        return best_contact(known)
+        allowed = [contact for contact in known if not self.is_forbidden(contact)]
+        if same and (same[0] in allowed or not allowed):
+            return same[0]
+        return best_contact(allowed or known)
+
+    def is_forbidden(self, contact: ContactPoint) -> bool:
+        asked = self.asked.get(contact.patient_id, [])
+        return contacts.forbidden(requests=asked, kind=contact.kind, contact=contact)
 
     def about_contact(
         self, contact: ContactPoint | None, payload: NotificationPayload, *, is_device_gone: bool
@@ -157,6 +179,7 @@ class _Known:
         return {
             "contact_status": ContactStatus(contact.status),
             "contact_status_at": contact.status_at,
+            "is_confidential": self.is_forbidden(contact),
             "is_verified": contact.verified_at is not None or contact.kind == ContactKind.PUSH,
             "has_consent": contact.pk in self.granted[consent_purpose(payload)],
         }
@@ -193,7 +216,18 @@ def _about_type(payload: NotificationPayload, channel: str) -> dict:
         "is_locked": channel in payload.locked,
         "is_on_by_default": channel in payload.channels,
         "passes_floor": payload.passes_floor,
+        "is_marketing": payload.purpose == Purpose.MARKETING,
     }
+
+
+def _about_place(
+    contact: ContactPoint | None, payload: NotificationPayload, profile: PatientProfile
+) -> dict:
+    """Say where a patient who gets advertising by text may be: at home, and where the number is."""
+    if contact is None or contact.kind != ContactKind.PHONE or payload.purpose != Purpose.MARKETING:
+        return {}
+    state, zones = contacts.place_of(number=contact.value["address"])
+    return {"states": tuple({profile.state, state} - {""}), "zones": zones}
 
 
 def _about_channel(channel: type[Channel]) -> dict:

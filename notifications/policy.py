@@ -13,15 +13,20 @@ from notifications.enums import (
     Action,
     ContactKind,
     ContactStatus,
+    Digest,
     Level,
     PatientNotificationPriority,
     Reason,
 )
+from notifications.text_hours import advertising_hours
 
 # No automated text before or after, whatever a patient sets: 47 CFR 64.1200(c)(1) says 8 to 9.
 TEXTS_FROM, TEXTS_UNTIL = time(8), time(21)
 NEXT_LOOK = timedelta(minutes=1)  # at what waits for a person to switch it on again
 HELD_KINDS = (ContactKind.PHONE, ContactKind.PUSH)
+SUMMARY_AT = time(17)  # on the patient's wall clock
+FRIDAY = 4
+LOOK_AHEAD = timedelta(days=8)  # for an hour at which all agree; beyond, there is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +35,16 @@ class Facts:
 
     now: datetime
     zone: str = "UTC"
+    zones: tuple[str, ...] = ()  # where else the number may be
+    states: tuple[str, ...] = ()  # US states by two letters, whose hours for advertising hold
     # the channel
     contact_kind: ContactKind | None = None
     ceiling: Level = Level.L0
     is_configured: bool = True
     has_agreement: bool = True
     # the message
+    made_at: datetime | None = None
+    is_marketing: bool = False
     priority: PatientNotificationPriority = PatientNotificationPriority.MEDIUM
     is_on_by_default: bool = True
     is_locked: bool = False
@@ -51,6 +60,7 @@ class Facts:
     paused_until: datetime | None = None
     quiet_from: time | None = TEXTS_UNTIL
     quiet_until: time | None = TEXTS_FROM
+    digest: Digest = Digest.NONE
     # the address
     has_contact: bool = True
     contact_status: ContactStatus = ContactStatus.ACTIVE
@@ -176,18 +186,31 @@ def not_paused(facts: Facts) -> Decision | None:
     return _skip(Reason.PAUSED, date=facts.paused_until)
 
 
+def not_for_summary(facts: Facts) -> Decision | None:
+    """What is not pressing waits for the e-mail that tells of all such, where one was asked for.
+
+    Not where that would be too late to act.
+    """
+    is_low = facts.priority == PatientNotificationPriority.LOW
+    if facts.contact_kind != ContactKind.EMAIL or not (facts.digest and is_low and facts.made_at):
+        return None
+    at = next_summary(after=facts.made_at, zone=facts.zone, digest=facts.digest)
+    if at <= facts.now or (facts.expires_at is not None and at >= facts.expires_at):
+        return None
+    return _later(facts, Reason.DIGEST, at, date=at, time=at)
+
+
 def outside_quiet_hours(facts: Facts) -> Decision | None:
-    if facts.contact_kind not in HELD_KINDS or _is_urgent(facts):
-        return None
-    if facts.quiet_from is None or facts.quiet_until is None:
-        return None
-    return _held(facts, Reason.QUIET_HOURS, facts.quiet_from, facts.quiet_until)
+    return _held(facts, Reason.QUIET_HOURS, _quiet_ends(facts, facts.now))
 
 
 def within_text_hours(facts: Facts) -> Decision | None:
-    if facts.contact_kind != ContactKind.PHONE or facts.passes_floor:
-        return None
-    return _held(facts, Reason.TEXT_HOURS, TEXTS_UNTIL, TEXTS_FROM)
+    return _held(facts, Reason.TEXT_HOURS, _texts_begin(facts, facts.now))
+
+
+def within_advertising_hours(facts: Facts) -> Decision | None:
+    """Advertising by text also keeps the hours of each state it may concern, and no Sunday."""
+    return _held(facts, Reason.TEXT_HOURS, _advertising_begins(facts, facts.now))
 
 
 def nothing_held(facts: Facts) -> Decision | None:
@@ -219,8 +242,10 @@ GATES: tuple[Gate, ...] = (
     address_works,
     text_permitted,
     not_paused,
+    not_for_summary,
     outside_quiet_hours,
     within_text_hours,
+    within_advertising_hours,
     nothing_held,
     channel_open,
 )
@@ -238,15 +263,14 @@ def _is_urgent(facts: Facts) -> bool:
     return facts.priority == PatientNotificationPriority.URGENT
 
 
-def _held(facts: Facts, reason: Reason, closed_from: time, closed_until: time) -> Decision | None:
-    opens_at = reopening(
-        now=facts.now, zone=facts.zone, closed_from=closed_from, closed_until=closed_until
-    )
+def _held(facts: Facts, reason: Reason, opens_at: datetime | None) -> Decision | None:
+    """Hold until no hour objects any more, or give up where that is past the time to act."""
     if opens_at is None:
         return None
-    if facts.expires_at is not None and opens_at >= facts.expires_at:
+    at = _all_open(facts, opens_at)
+    if at is None or (facts.expires_at is not None and at >= facts.expires_at):
         return _skip(Reason.EXPIRED)
-    return _later(facts, reason, opens_at, time=opens_at)
+    return _later(facts, reason, at, time=at)
 
 
 def _later(facts: Facts, reason: Reason, at: datetime, **said: datetime) -> Decision:
@@ -254,6 +278,86 @@ def _later(facts: Facts, reason: Reason, at: datetime, **said: datetime) -> Deci
     at = at if facts.expires_at is None else min(at, facts.expires_at)
     params = {name: moment.isoformat() for name, moment in said.items()}
     return Decision(action=Action.HOLD, reason=reason, at=at, params=params)
+
+
+# -- hours --------------------------------------------------------------------------------------
+
+
+def _quiet_ends(facts: Facts, now: datetime) -> datetime | None:
+    if facts.contact_kind not in HELD_KINDS or _is_urgent(facts):
+        return None
+    if facts.quiet_from is None or facts.quiet_until is None:
+        return None
+    return reopening(
+        now=now, zone=facts.zone, closed_from=facts.quiet_from, closed_until=facts.quiet_until
+    )
+
+
+def _texts_begin(facts: Facts, now: datetime) -> datetime | None:
+    if facts.contact_kind != ContactKind.PHONE or facts.passes_floor:
+        return None
+    return reopening(now=now, zone=facts.zone, closed_from=TEXTS_UNTIL, closed_until=TEXTS_FROM)
+
+
+def _advertising_begins(facts: Facts, now: datetime) -> datetime | None:
+    """Return the first moment at which it is open by every clock and state, None if it is now.
+
+    That is always an opening by one of the clocks.
+    """
+    if facts.contact_kind != ContactKind.PHONE or not facts.is_marketing:
+        return None
+    zones = {facts.zone, *facts.zones}
+    if all(_may_advertise(facts, now, zone) for zone in zones):
+        return None
+    openings = sorted(moment for zone in zones for moment in _openings(facts, now, zone))
+    agreed = (
+        moment
+        for moment in openings
+        if moment > now and all(_may_advertise(facts, moment, zone) for zone in zones)
+    )
+    return next(agreed, now + LOOK_AHEAD)
+
+
+def _may_advertise(facts: Facts, moment: datetime, zone: str) -> bool:
+    local = moment.astimezone(ZoneInfo(zone))
+    hours = advertising_hours(states=facts.states, weekday=local.weekday())
+    return hours is not None and hours[0] <= local.time() < hours[1]
+
+
+def _openings(facts: Facts, now: datetime, zone: str) -> list[datetime]:
+    local = ZoneInfo(zone)
+    today = now.astimezone(local).date()
+    days = [today + timedelta(days=ahead) for ahead in range(LOOK_AHEAD.days)]
+    hours = [(day, advertising_hours(states=facts.states, weekday=day.weekday())) for day in days]
+    return [_instant(day, opens[0], local) for day, opens in hours if opens]
+
+
+HOURS = (_quiet_ends, _texts_begin, _advertising_begins)
+
+
+def _all_open(facts: Facts, at: datetime) -> datetime | None:
+    """Return the first moment from `at` on to which no hour objects; None if there is none."""
+    while at < facts.now + LOOK_AHEAD:
+        later = [moment for hour in HOURS if (moment := hour(facts, at))]
+        if not later:
+            return at
+        at = max(later)
+    return None
+
+
+def next_summary(*, after: datetime, zone: str, digest: Digest) -> datetime:
+    """Return when the next summary is due after a moment (aware): each day, or each Friday.
+
+    Clocks that change are treated as in `reopening`.
+    """
+    local = ZoneInfo(zone)
+    today = after.astimezone(local).date()
+    days = (today + timedelta(days=ahead) for ahead in range(9))
+    is_daily = digest == Digest.DAILY
+    moments = (
+        _instant(day, SUMMARY_AT, local) for day in days if is_daily or day.weekday() == FRIDAY
+    )
+    return next(at.astimezone(local) for at in moments if at > after)
 
 
 def reopening(

@@ -7,7 +7,7 @@ e-mail's extends `notifications/_default/email.txt` or `.html` and fills its blo
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
@@ -48,6 +48,7 @@ TO_PATIENT = {
     Reason.CHANNEL_PAUSED: _("This way is not working at the moment; it goes when it does"),
     Reason.CHANNEL_RESTING: _("This way is not working at the moment. We try at %(time)s"),
     Reason.ALL_HELD: _("We are sending no messages at the moment; it goes when we do"),
+    Reason.DIGEST: _("Waits for your summary on %(date)s at %(time)s"),
     Reason.DUPLICATE: _("You had the same message already"),
     Reason.MERGED: _("It was part of another message"),
     Reason.ANSWERED: _("You had already read or answered it"),
@@ -82,6 +83,25 @@ def message_for(*, payload: NotificationPayload, profile: PatientProfile) -> tup
     text = render(payload=payload, parts=(IN_APP_PART,), level=Level.L2, profile=profile, links={})
     with translation.override(profile.language):
         return str(payload.title), text[IN_APP_PART]
+
+
+def render_summary(
+    *,
+    parts: tuple[str, ...],
+    titles: Sequence[str],
+    level: Level,
+    profile: PatientProfile,
+    links: Mapping[str, str],
+) -> dict[str, str]:
+    """Return each part of the one e-mail for several messages: how many, above L0 also which.
+
+    `titles` are the messages' constant ones, in the patient's language.
+    """
+    context = _addressed(level=level, profile=profile) | dict(links) | {"count": len(titles)}
+    if level >= Level.L1:
+        context |= {"titles": titles}
+    with translation.override(profile.language):
+        return {part: _write([f"notifications/_digest/{part}"], context) for part in parts}
 
 
 def render_code(*, parts: tuple[str, ...], code: str, profile: PatientProfile) -> dict[str, str]:
@@ -148,15 +168,22 @@ def short_time(moment: datetime) -> str:
 def _context(
     *, payload: NotificationPayload, level: Level, profile: PatientProfile
 ) -> dict[str, Any]:
+    said = _addressed(level=level, profile=profile)
+    if level >= Level.L1:
+        said |= {"title": payload.title}
+    return said | payload.context(ceiling=level)
+
+
+def _addressed(*, level: Level, profile: PatientProfile) -> dict[str, Any]:
+    """Return who speaks, as far as a level allows, and in which language."""
     said = {"public_name": profile.public_name, "language": profile.language}
     if level >= Level.L1:
         said |= {
             "practice_name": profile.practice_name,
             "phone": profile.phone,
             "postal_address": profile.postal_address,
-            "title": payload.title,
         }
-    return said | payload.context(ceiling=level)
+    return said
 
 
 def _render_part(

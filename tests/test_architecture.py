@@ -21,7 +21,7 @@ ENGINE = [
     "clock windows",
     "registry crypto",
     "enums",
-    "segments types",
+    "segments text_hours types",
     "policy",
     "models",
     "audit heartbeats realtime rendering",

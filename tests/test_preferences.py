@@ -219,5 +219,7 @@ def test_a_link_out_names_one_patient_and_one_type_and_cannot_be_altered(ana):
 
 
 def test_what_is_locked_has_no_link_out():
-    url = preferences.unsubscribe_url(patient_id=uuid4(), payload_class=AppointmentCancelledPayload)
+    url = preferences.unsubscribe_url(
+        patient_id=uuid4(), payload_classes=[AppointmentCancelledPayload]
+    )
     assert url == ""

@@ -9,6 +9,7 @@ import pytest
 
 from notifications import preferences
 from notifications.enums import Category, PatientNotificationType
+from notifications.preferences import leaving
 from notifications.types import Refused
 from tests.clinic import DESK
 from tests.engine import email_of
@@ -50,7 +51,7 @@ def test_h10_the_link_itself_does_not_tell_the_type(ana, cls):
 
 
 def test_the_same_type_has_another_code_in_another_patients_link(ana, ben):
-    codes = {preferences._type_code(patient.pk, "lab_results") for patient in (ana, ben)}
+    codes = {leaving._type_code(patient.pk, "lab_results") for patient in (ana, ben)}
     assert len(codes) == 2
 
 

@@ -16,10 +16,24 @@ from notifications.contacts.addresses import (
     set_status,
 )
 from notifications.contacts.agreeing import answer, purposes_for
+from notifications.contacts.confidential import (
+    end_request,
+    forbidden,
+    is_forbidden,
+    open_requests,
+    record_request,
+)
 from notifications.contacts.opt_out import addresses_at, hold, index_of, opt_in, opt_out
+from notifications.contacts.places import place_of
 from notifications.contacts.verification import mark_verified, send_code, verify
 
 __all__ = [
+    "place_of",
+    "record_request",
+    "open_requests",
+    "is_forbidden",
+    "forbidden",
+    "end_request",
     "GONE",
     "add",
     "addresses_at",

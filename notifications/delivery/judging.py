@@ -4,34 +4,27 @@ Changes no row. `claim` writes what is decided here.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import Error
 
 from notifications import clock
-from notifications.delivery.words import Words, compose
-from notifications.enums import Action, Reason
+from notifications.delivery.merging import Verdict, first_of, merge
+from notifications.delivery.words import compose
+from notifications.enums import Action, ContactKind, PatientNotificationPriority, Reason
 from notifications.facts import facts_for
 from notifications.models import Delivery
 from notifications.policy import Decision, Facts, decide
 from notifications.switches import Switches
 from notifications.types import PatientProfile
 
+__all__ = ["Verdict", "judge"]
+
 logger = logging.getLogger(__name__)
 
 UNWRITABLE = Decision(action=Action.SKIP, reason=Reason.UNWRITABLE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What was decided about a row, and the words where it is to be sent."""
-
-    row: Delivery
-    decision: Decision
-    words: Words | None = None
-    is_readdressed: bool = False
 
 
 def judge(
@@ -41,29 +34,55 @@ def judge(
     profiles: dict[UUID, PatientProfile],
     switched: Switches,
 ) -> list[Verdict]:
-    """Decide row by row until `limit` are to be sent; the rows after stay as they are."""
+    """Decide row by row until `limit` are to be sent; the rows after stay as they are.
+
+    What goes as one counts as one. Of a group whose words cannot be written the lead is skipped,
+    and the others are left for the next look.
+    """
     addressed_to = [row.contact_id for row in due]
     known = facts_for(deliveries=due, now=clock.now(), profiles=profiles, switched=switched)
-    verdicts: list[Verdict] = []
-    for row, facts, contact_id in zip(due, known, addressed_to, strict=True):
-        verdicts.append(_verdict(row, facts, profiles[row.notification.patient_id], contact_id))
-        limit -= verdicts[-1].words is not None
-        if not limit:
-            break
-    return verdicts
+    decided = [
+        _verdict(row, facts, contact_id)
+        for row, facts, contact_id in zip(due, known, addressed_to, strict=True)
+    ]
+    merged = first_of(merge(decided, key=summary_key), limit=limit)
+    verdicts = [_worded(each, profiles[each.row.notification.patient_id]) for each in merged]
+    leads = {each.row.pk for each in verdicts if each.words is not None}
+    return [each for each in verdicts if each.into is None or each.into.pk in leads]
 
 
-def _verdict(
-    row: Delivery, facts: Facts, profile: PatientProfile, contact_id: UUID | None
-) -> Verdict:
-    is_readdressed = row.contact_id != contact_id
+def summary_key(verdict: Verdict) -> Hashable | None:
+    """Return what tells the e-mails that are one summary: the patient and the address."""
+    facts = verdict.facts
+    is_mail = facts is not None and facts.contact_kind == ContactKind.EMAIL
+    if not (is_mail and facts.digest and facts.priority == PatientNotificationPriority.LOW):
+        return None
+    return "summary", verdict.row.notification.patient_id, verdict.row.contact_id
+
+
+def _verdict(row: Delivery, facts: Facts, contact_id: UUID | None) -> Verdict:
     try:
         decision = decide(facts)
-        is_sent = decision.action == Action.SEND
-        words = compose(row, level=decision.level, profile=profile) if is_sent else None
+    except Exception as fault:  # whatever breaks in one must not keep the others waiting
+        return _unwritable(row, fault)
+    is_readdressed = row.contact_id != contact_id
+    return Verdict(row=row, decision=decision, facts=facts, is_readdressed=is_readdressed)
+
+
+def _worded(verdict: Verdict, profile: PatientProfile) -> Verdict:
+    """Write what is to be sent, with all that is merged into it."""
+    if not verdict.is_sent:
+        return verdict
+    row, level = verdict.row, verdict.decision.level
+    try:
+        words = compose(row, level=level, profile=profile, merged=verdict.merged)
     except Error:
         raise
-    except Exception as fault:  # whatever breaks in one text must not keep the others waiting
-        logger.error("delivery %s cannot be written: %s", row.pk, type(fault).__name__)
-        return Verdict(row=row, decision=UNWRITABLE)
-    return Verdict(row=row, decision=decision, words=words, is_readdressed=is_readdressed)
+    except Exception as fault:  # whatever breaks in one must not keep the others waiting
+        return _unwritable(row, fault)
+    return replace(verdict, words=words)
+
+
+def _unwritable(row: Delivery, fault: Exception) -> Verdict:
+    logger.error("delivery %s cannot be written: %s", row.pk, type(fault).__name__)
+    return Verdict(row=row, decision=UNWRITABLE)

@@ -1,10 +1,15 @@
 """What one delivery says, and whom it is for: rendered before the call, in the claim."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from notifications import preferences, rendering
-from notifications.enums import Level, PatientNotificationChannel, PatientNotificationPriority
+from notifications.enums import (
+    Level,
+    PatientNotificationChannel,
+    PatientNotificationPriority,
+    PatientNotificationType,
+)
 from notifications.models import Delivery
 from notifications.types import Envelope, NotificationPayload, PatientProfile, payload_of
 
@@ -17,13 +22,22 @@ class Words:
     content: dict[str, str]
 
 
-def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
-    """Render a delivery at a level for the address it now has. Raises what a template raises."""
+def compose(
+    row: Delivery, *, level: Level, profile: PatientProfile, merged: Sequence[Delivery] = ()
+) -> Words:
+    """Render a delivery at a level for the address it now has. Raises what a template raises.
+
+    With what is merged into it, its words are those of the whole group.
+    """
     notification = row.notification
     payload = payload_of(type_key=notification.type, data=notification.payload)
     channel = PatientNotificationChannel.known(row.channel)
-    links = links_for(row, payload_class=type(payload), profile=profile)
-    level, content = written(row, payload=payload, level=level, profile=profile, links=links)
+    if merged:
+        links = _links_of_group([row, *merged], profile=profile)
+        content = _summary([row, *merged], level=level, profile=profile, links=links)
+    else:
+        links = links_for(row, payload_class=type(payload), profile=profile)
+        level, content = written(row, payload=payload, level=level, profile=profile, links=links)
     envelope = Envelope(
         delivery_id=row.pk,
         to=row.contact.value,
@@ -36,6 +50,34 @@ def compose(row: Delivery, *, level: Level, profile: PatientProfile) -> Words:
         sender=profile.public_name,
     )
     return Words(envelope=envelope, content=content)
+
+
+def _summary(
+    rows: Sequence[Delivery], *, level: Level, profile: PatientProfile, links: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the words of one e-mail for several messages: how many, and their constant titles."""
+    channel = PatientNotificationChannel.known(rows[0].channel)()
+    titles = [row.notification.title for row in rows]
+    parts = channel.parts
+    return channel.prepare(
+        rendering.render_summary(
+            parts=parts, titles=titles, level=level, profile=profile, links=links
+        )
+    )
+
+
+def _links_of_group(rows: Sequence[Delivery], *, profile: PatientProfile) -> dict[str, str]:
+    """Return the full URLs of a summary: to the inbox, the settings, and out of all its types."""
+    pages = f"{profile.pages}/notifications"
+    types = {row.notification.type: None for row in rows}
+    return {
+        "view_url": rendering.public_url(f"{pages}/"),
+        "settings_url": rendering.public_url(f"{pages}/settings/"),
+        "unsubscribe_url": preferences.unsubscribe_url(
+            patient_id=rows[0].notification.patient_id,
+            payload_classes=[PatientNotificationType.known(key) for key in types],
+        ),
+    }
 
 
 def written(
@@ -73,6 +115,6 @@ def links_for(
         "short_url": rendering.public_url("/m"),
         "settings_url": rendering.public_url(f"{pages}/settings/"),
         "unsubscribe_url": preferences.unsubscribe_url(
-            patient_id=patient_id, payload_class=payload_class
+            patient_id=patient_id, payload_classes=[payload_class]
         ),
     }

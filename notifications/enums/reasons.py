@@ -34,7 +34,7 @@ class Reason(models.TextChoices):
     CHANNEL_RESTING = "channel_resting", _("The provider is not answering; next try %(time)s")
     ALL_HELD = "all_held", _("All messages are held since %(date)s")
     DEPARTED = "departed", _("No longer a patient here")
-    DIGEST = "digest", _("Waits for the patient's summary at %(time)s")
+    DIGEST = "digest", _("Waits for the patient's summary on %(date)s at %(time)s")
     DUPLICATE = "duplicate", _("Same message already sent")
     MERGED = "merged", _("Part of another message")
     SUPERSEDED = "superseded", _("The next step took over")

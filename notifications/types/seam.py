@@ -21,6 +21,7 @@ class PatientProfile:
     """What the engine asks the portal about a patient: how to address and time a message."""
 
     zone: str = "UTC"
+    state: str = ""  # where they live, by two letters: some limit the hours of advertising
     language: str = "en"
     practice_name: str = ""  # L1: the real name
     public_name: str = ""  # L0: a neutral one if the practice likes

@@ -25,12 +25,12 @@ UNDO_SALT = "portal.unsubscribe.undo"
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask, and on POST turn one type's e-mails off, or every optional one."""
+    """Ask, and on POST turn off the e-mails of the link's types, or every optional one."""
     try:
-        patient_id, type_key = preferences.read_token(token)
-        context = _context(patient_id, type_key)
+        patient_id, type_keys = preferences.read_types(token)
+        context = _context(patient_id, type_keys)
         if request.method == "POST":
-            context |= _change(request, patient_id, type_key)
+            context |= _change(request, patient_id, type_keys)
     except Refused as refused:
         return render(request, "400.html", {"reason": refused.message}, status=400)
     response = render(request, "portal/unsubscribe.html", context)
@@ -38,22 +38,23 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def _context(patient_id: UUID, type_key: str) -> dict[str, Any]:
-    kind = PatientNotificationType.get(type_key)
-    if "email" in getattr(kind, "locked", ()):
+def _context(patient_id: UUID, type_keys: list[str]) -> dict[str, Any]:
+    kinds = [PatientNotificationType.get(key) for key in type_keys]
+    if any("email" in getattr(kind, "locked", ()) for kind in kinds):
         raise Refused(_("We always email this kind of message, so that you do not miss a change."))
     mine = contacts.of_patient(patient_id=patient_id)
     emails = [contacts.masked(each) for each in mine if each.kind == ContactKind.EMAIL]
-    label = kind.label if kind.category in NAMED else ""
+    is_named = len(kinds) == 1 and kinds[0].category in NAMED
+    label = kinds[0].label if is_named else ""
     return {"label": label, "masked": emails[0] if emails else ""}
 
 
-def _change(request: HttpRequest, patient_id: UUID, type_key: str) -> dict[str, Any]:
+def _change(request: HttpRequest, patient_id: UUID, type_keys: list[str]) -> dict[str, Any]:
     if request.POST.get("undo"):
         _switch(patient_id, _taken_back(request.POST["undo"], patient_id), on=True)
         return {"undone": True}
     optional, everything = _optional(patient_id), bool(request.POST.get("all"))
-    wanted = optional if everything else [key for key in optional if key == type_key]
+    wanted = optional if everything else [key for key in optional if key in type_keys]
     _switch(patient_id, wanted, on=False)
     undo = _way_back(patient_id, wanted) if wanted else ""
     return {"done": True, "all": everything, "undo": undo}

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.conf import settings
-from django.core import signing
 from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, clock
-from notifications.crypto import blind_index
 from notifications.enums import (
     AuditAction,
     ContactKind,
@@ -25,8 +22,6 @@ from notifications.enums import (
 )
 from notifications.models import Consent, ContactPoint, PatientNotificationPreference
 from notifications.types import NotificationPayload, Refused
-
-UNSUBSCRIBE_SALT = "notifications.unsubscribe"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,42 +159,3 @@ def reset(*, patient_id: UUID, actor: str) -> int:
     if count:
         audit.record(action=AuditAction.PREFERENCE, actor=actor, patient_id=patient_id, reset=count)
     return count
-
-
-# -- leaving by a link --------------------------------------------------------------------------
-
-
-def unsubscribe_token(*, patient_id: UUID, type_key: str) -> str:
-    """Return a signed token that turns one type's e-mails off, and can do nothing else.
-
-    It names the type by a code only we can read: a link stands in mails that say nothing (H-10).
-    """
-    code = _type_code(patient_id, type_key)
-    return signing.dumps([str(patient_id), code], salt=UNSUBSCRIBE_SALT)
-
-
-def _type_code(patient_id: UUID | str, type_key: str) -> str:
-    return blind_index(kind="unsubscribe", value=f"{patient_id}:{type_key}")[:16]
-
-
-def read_token(token: str) -> tuple[UUID, str]:
-    """Return (patient id, type key) of a token. Raises Refused for one altered, or out of use.
-
-    Tokens do not expire: CAN-SPAM (16 CFR 316.5) asks for 30 days at least.
-    """
-    try:
-        patient_id, code = signing.loads(token, salt=UNSUBSCRIBE_SALT)
-        types = {_type_code(patient_id, key): key for key in PatientNotificationType.values}
-        return UUID(patient_id), types[code]
-    except (signing.BadSignature, KeyError):
-        raise Refused(
-            _("This link is damaged. Sign in to change your settings."), field="token"
-        ) from None
-
-
-def unsubscribe_url(*, patient_id: UUID, payload_class: type[NotificationPayload]) -> str:
-    """Return the full way out of a type's e-mails; empty where e-mail is locked."""
-    if "email" in payload_class.locked:
-        return ""
-    token = unsubscribe_token(patient_id=patient_id, type_key=payload_class.type_key)
-    return f"{settings.PUBLIC_URL}/unsubscribe/{token}/"
