@@ -131,6 +131,7 @@ class _Known:
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,
             is_answered=_is_answered(delivery, payload),
+            together=payload.together(),
             is_escalated=_is_escalated(delivery, payload),
             choice=choice.enabled if choice else None,
             choice_at=choice.changed_at if choice else None,

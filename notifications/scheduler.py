@@ -10,7 +10,17 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
-from notifications import audit, clock, delivery, heartbeats, inbox, realtime, watermark, windows
+from notifications import (
+    audit,
+    clock,
+    delivery,
+    heartbeats,
+    households,
+    inbox,
+    realtime,
+    watermark,
+    windows,
+)
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import PatientNotification, ScheduledNotification
@@ -170,9 +180,11 @@ def _promote(*, limit: int, report: TickReport) -> int:
     rows = _due(limit)
     payloads = {row.pk: payload_in(row) for row in rows}
     gone = _irrelevant(list(payloads.values()))
+    over = households.overtaken(rows, now=clock.now())
     for row in rows:
-        payload = payloads[row.pk]
-        _settle(row, payload, is_true=payload is not None and payload not in gone)
+        payload, is_over = payloads[row.pk], row.pk in over
+        is_true = payload is not None and payload not in gone
+        _settle(row, payload, is_true=is_true, is_over=is_over)
         report.add_plan(row.status)
     if rows:
         windows.passing(windows.Window.BEFORE_PLAN)
@@ -180,13 +192,17 @@ def _promote(*, limit: int, report: TickReport) -> int:
 
 
 def _due(limit: int) -> list[ScheduledNotification]:
-    """Return due plans, held for this transaction, in the order of patients."""
-    due = ScheduledNotification.objects.filter(
-        status=PlanStatus.PLANNED, due_at__lte=clock.now()
-    ).order_by("due_at", "id")
-    first = list(due.values_list("pk", "patient_id")[:limit])
-    realtime.lock_all(patient_ids=[patient_id for _pk, patient_id in first])
-    rows = due.filter(pk__in=[pk for pk, _patient_id in first])
+    """Return due plans and what goes with them, held for this transaction, by patients.
+
+    A household's plans of one day are made together, the later ones ahead of their time, so that
+    one text can say all of it.
+    """
+    planned = ScheduledNotification.objects.filter(status=PlanStatus.PLANNED)
+    due = planned.filter(due_at__lte=clock.now()).order_by("due_at", "id").defer("payload")
+    first = list(due[:limit])
+    first += households.due_together(first, planned)
+    realtime.lock_all(patient_ids=[plan.patient_id for plan in first])
+    rows = planned.filter(pk__in=[plan.pk for plan in first])
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True)
     return sorted(rows, key=lambda row: (row.patient_id, row.due_at))
@@ -201,9 +217,13 @@ def _irrelevant(payloads: Sequence[NotificationPayload | None]) -> set[Notificat
 
 
 def _settle(
-    row: ScheduledNotification, payload: NotificationPayload | None, *, is_true: bool
+    row: ScheduledNotification,
+    payload: NotificationPayload | None,
+    *,
+    is_true: bool,
+    is_over: bool,
 ) -> None:
-    if row.expires_at is not None and row.expires_at <= clock.now():
+    if is_over or (row.expires_at is not None and row.expires_at <= clock.now()):
         row.status, row.reason = PlanStatus.EXPIRED, Reason.EXPIRED
     elif payload is None:
         row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE

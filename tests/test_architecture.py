@@ -32,6 +32,7 @@ ENGINE = [
     "consent",  # a stop, in contacts, takes it back
     "contacts preferences",
     "facts",
+    "households",
     "inbox history delivery",
     "creation",
     "services",

@@ -21,6 +21,7 @@ from notifications.delivery.claim import claim
 from notifications.delivery.desk import for_a_person, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers, Outcome
+from notifications.delivery.lettering import LETTER
 from notifications.delivery.record import record
 from notifications.delivery.recover import cancel_open, recover
 from notifications.delivery.settle import settle
@@ -28,6 +29,7 @@ from notifications.delivery.statuses import Report, oldest_due
 from notifications.delivery.words import links_for, written
 
 __all__ = [
+    "LETTER",
     "WORK_SECONDS",
     "Report",
     "cancel_open",

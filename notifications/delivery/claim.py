@@ -15,6 +15,7 @@ from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
 from notifications.delivery.escalate import escalate_messages_of
+from notifications.delivery.household import whole, with_households
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words
@@ -86,9 +87,10 @@ def _claim_one_to_try(switch: Switch, switched: Switches, report: Report) -> lis
 def _claim(
     rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
 ) -> list[Parcel]:
-    found = list(rows[: max(limit, look)])
-    due = _with_free_addresses(found)
-    report.passed_by += len(found) - len(due)
+    found = list(_held(rows)[: max(limit, look)])
+    due = with_households(found, rows, _held(rows))
+    due = whole(_with_free_addresses(due), due)
+    report.passed_by += len({row.pk for row in found} - {row.pk for row in due})
     if not due:
         return []
     patients = {row.notification.patient_id for row in due}
@@ -101,7 +103,11 @@ def _claim(
 
 def _due(rows: QuerySet[Delivery], *before_rank: str) -> QuerySet[Delivery]:
     rows = rows.filter(due_at__lte=clock.now()).select_related("notification")
-    rows = rows.order_by(*before_rank, "rank", "due_at", "id")
+    return rows.order_by(*before_rank, "rank", "due_at", "id")
+
+
+def _held(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Lock what is read, and leave out what somebody else holds."""
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
@@ -131,6 +137,8 @@ def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
         if decision.action == Action.SKIP:
             status = OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
         later = {"due_at": decision.at} if decision.at else {}
+        if group[0].into is not None:
+            later["merged_into"] = group[0].into
         rows = [verdict.row for verdict in group]
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
         report.add(status, len(rows))
@@ -176,7 +184,9 @@ def _alike(
 
 def _outcome(verdict: Verdict) -> Hashable:
     decision = verdict.decision
-    return decision.action, decision.reason, decision.at, tuple(sorted(decision.params.items()))
+    into = verdict.into.pk if verdict.into else None
+    params = tuple(sorted(decision.params.items()))
+    return decision.action, decision.reason, decision.at, params, into
 
 
 def _start(verdict: Verdict) -> Hashable:

@@ -4,17 +4,19 @@ Changes no row. `claim` writes what is decided here.
 """
 
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from django.db import Error
 
 from notifications import clock
+from notifications.delivery.lettering import earliest, household_key, lettered
 from notifications.delivery.merging import Verdict, first_of, merge
 from notifications.delivery.words import compose
 from notifications.enums import Action, ContactKind, PatientNotificationPriority, Reason
 from notifications.facts import facts_for
+from notifications.households import common_profile
 from notifications.models import Delivery
 from notifications.policy import Decision, Facts, decide
 from notifications.switches import Switches
@@ -45,8 +47,9 @@ def judge(
         _verdict(row, facts, contact_id)
         for row, facts, contact_id in zip(due, known, addressed_to, strict=True)
     ]
-    merged = first_of(merge(decided, key=summary_key), limit=limit)
-    verdicts = [_worded(each, profiles[each.row.notification.patient_id]) for each in merged]
+    merged = merge(decided, key=summary_key)
+    merged = lettered(merge(merged, key=household_key, lead=earliest))
+    verdicts = [_worded(each, _profile(each, profiles)) for each in first_of(merged, limit=limit)]
     leads = {each.row.pk for each in verdicts if each.words is not None}
     return [each for each in verdicts if each.into is None or each.into.pk in leads]
 
@@ -58,6 +61,12 @@ def summary_key(verdict: Verdict) -> Hashable | None:
     if not (is_mail and facts.digest and facts.priority == PatientNotificationPriority.LOW):
         return None
     return "summary", verdict.row.notification.patient_id, verdict.row.contact_id
+
+
+def _profile(verdict: Verdict, profiles: Mapping[UUID, PatientProfile]) -> PatientProfile:
+    """Return how to address whom it goes to: of a household's text, all of them."""
+    patients = [row.notification.patient_id for row in (verdict.row, *verdict.merged)]
+    return common_profile([profiles[patient_id] for patient_id in patients])
 
 
 def _verdict(row: Delivery, facts: Facts, contact_id: UUID | None) -> Verdict:

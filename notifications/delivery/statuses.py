@@ -9,11 +9,18 @@ from django.db.models import Q, QuerySet
 
 from notifications import audit, clock, switches
 from notifications.delivery import pace
-from notifications.enums import OPEN_STATUSES, TRANSITIONS, AuditAction, DeliveryStatus
+from notifications.enums import OPEN_STATUSES, TRANSITIONS, AuditAction, DeliveryStatus, Reason
 from notifications.models import Delivery
 from notifications.switches import Switches
 
 ACTOR = "system:delivery"
+MAY_HAVE_LEFT = (DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED, DeliveryStatus.UNKNOWN)
+DID_NOT_LEAVE = (
+    *OPEN_STATUSES,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.EXPIRED,
+    DeliveryStatus.SKIPPED,
+)
 
 
 @dataclass(kw_only=True)
@@ -43,11 +50,32 @@ def move(row: Delivery, status: DeliveryStatus, **changes: Any) -> bool:
     changes = {"settle_at": pace.settle_at(row, status)} | changes
     changes |= {"status": status, "status_at": clock.now()}
     unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
+    before = row.status
     if not unchanged.update(**changes):
         return False
     for name, value in changes.items():
         setattr(row, name, value)
+    if before in MAY_HAVE_LEFT and status in DID_NOT_LEAVE:
+        _part_from(row)
     return True
+
+
+def _part_from(row: Delivery) -> None:
+    """Let what went with a message that did not go be decided on again, at the same time."""
+    if row.contact is None:
+        return
+    others = Delivery.objects.filter(  # by the address: nothing leads from a lead to its others
+        contact__kind=row.contact.kind,
+        contact__value_index=row.contact.value_index,
+        merged_into=row,
+        status=DeliveryStatus.SKIPPED,
+        reason=Reason.MERGED,
+    )
+    due_at = row.due_at if row.status in OPEN_STATUSES else clock.now()
+    again = {"reason": Reason.NONE, "reason_params": {}, "merged_into": None, "due_at": due_at}
+    for other in others.select_related("notification"):
+        if move(other, DeliveryStatus.PLANNED, **again):
+            audit_status(other)
 
 
 def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes: Any) -> None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from notifications.incoming import vocabulary
 from notifications.incoming.spelling import plain, words_of
 
-LETTERS = "ABCDEF"  # more visits than these are no longer one text
-
 
 @dataclass(frozen=True, kw_only=True)
 class Named:

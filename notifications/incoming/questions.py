@@ -12,11 +12,12 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from notifications import clock
+from notifications.delivery import LETTER
 from notifications.enums import ContactKind, DeliveryStatus, Level, Reason
 from notifications.facts import payload_in
 from notifications.incoming.actions import Question
-from notifications.incoming.naming import LETTERS
 from notifications.models import ContactPoint, Delivery, DeliveryAttempt, InboundText
+from notifications.rendering import LETTERS
 from notifications.types import NotificationPayload
 
 LEFT = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN)
@@ -118,9 +119,7 @@ def _said(*, channel: str, number_index: str) -> list[Asked]:
 
 def _left(channel: str) -> QuerySet[Delivery]:
     """Return what went out: as a text of its own, or as part of a household's."""
-    part = Q(
-        status=DeliveryStatus.SKIPPED, reason=Reason.MERGED, merged_into__status__in=LEFT
-    )
+    part = Q(status=DeliveryStatus.SKIPPED, reason=Reason.MERGED, merged_into__status__in=LEFT)
     return Delivery.objects.filter(Q(status__in=LEFT) | part, channel=channel)
 
 
@@ -138,11 +137,7 @@ def _open(standing: Sequence[Asked]) -> set[str]:
     if not unanswered:
         return {each.key for each in standing}
     newest = max(each.row.notification.created_at for each in unanswered)
-    return {
-        each.key
-        for each in standing
-        if (each.row.notification.acted_at or newest) >= newest
-    }
+    return {each.key for each in standing if (each.row.notification.acted_at or newest) >= newest}
 
 
 # -- letters ------------------------------------------------------------------------------------
