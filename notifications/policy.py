@@ -6,8 +6,7 @@ Pure: facts in, decision out; no tables, no clock, no settings. The same functio
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from notifications.enums import (
     Action,
@@ -18,37 +17,30 @@ from notifications.enums import (
     PatientNotificationPriority,
     Reason,
 )
-from notifications.text_hours import advertising_hours
+from notifications.hours import (
+    TimeFacts,
+    advertising_begins,
+    all_open,
+    next_summary,
+    quiet_ends,
+    texts_begin,
+)
 
-# No automated text before or after, whatever a patient sets: 47 CFR 64.1200(c)(1) says 8 to 9.
-TEXTS_FROM, TEXTS_UNTIL = time(8), time(21)
 NEXT_LOOK = timedelta(minutes=1)  # at what waits for a person to switch it on again
-HELD_KINDS = (ContactKind.PHONE, ContactKind.PUSH)
-SUMMARY_AT = time(17)  # on the patient's wall clock
-FRIDAY = 4
-LOOK_AHEAD = timedelta(days=8)  # for an hour at which all agree; beyond, there is none
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(TimeFacts):
     """All that is known about one delivery at one moment. Times are aware."""
 
-    now: datetime
-    zone: str = "UTC"
-    zones: tuple[str, ...] = ()  # where else the number may be
-    states: tuple[str, ...] = ()  # US states by two letters, whose hours for advertising hold
     # the channel
-    contact_kind: ContactKind | None = None
     ceiling: Level = Level.L0
     is_configured: bool = True
     has_agreement: bool = True
     # the message
     made_at: datetime | None = None
-    is_marketing: bool = False
-    priority: PatientNotificationPriority = PatientNotificationPriority.MEDIUM
     is_on_by_default: bool = True
     is_locked: bool = False
-    passes_floor: bool = False
     expires_at: datetime | None = None
     is_readable: bool = True
     is_irrelevant: bool = False
@@ -59,8 +51,6 @@ class Facts:
     choice: bool | None = None
     choice_at: datetime | None = None
     paused_until: datetime | None = None
-    quiet_from: time | None = TEXTS_UNTIL
-    quiet_until: time | None = TEXTS_FROM
     digest: Digest = Digest.NONE
     # the address
     has_contact: bool = True
@@ -202,16 +192,16 @@ def not_for_summary(facts: Facts) -> Decision | None:
 
 
 def outside_quiet_hours(facts: Facts) -> Decision | None:
-    return _held(facts, Reason.QUIET_HOURS, _quiet_ends(facts, facts.now))
+    return _held(facts, Reason.QUIET_HOURS, quiet_ends(facts, facts.now))
 
 
 def within_text_hours(facts: Facts) -> Decision | None:
-    return _held(facts, Reason.TEXT_HOURS, _texts_begin(facts, facts.now))
+    return _held(facts, Reason.TEXT_HOURS, texts_begin(facts, facts.now))
 
 
 def within_advertising_hours(facts: Facts) -> Decision | None:
     """Advertising by text also keeps the hours of each state it may concern, and no Sunday."""
-    return _held(facts, Reason.TEXT_HOURS, _advertising_begins(facts, facts.now))
+    return _held(facts, Reason.TEXT_HOURS, advertising_begins(facts, facts.now))
 
 
 def nothing_held(facts: Facts) -> Decision | None:
@@ -260,15 +250,11 @@ def _skip(reason: Reason, *, date: datetime | None = None) -> Decision:
     return Decision(action=Action.SKIP, reason=reason, params=params)
 
 
-def _is_urgent(facts: Facts) -> bool:
-    return facts.priority == PatientNotificationPriority.URGENT
-
-
 def _held(facts: Facts, reason: Reason, opens_at: datetime | None) -> Decision | None:
     """Hold until no hour objects any more, or give up where that is past the time to act."""
     if opens_at is None:
         return None
-    at = _all_open(facts, opens_at)
+    at = all_open(facts, opens_at)
     if at is None or (facts.expires_at is not None and at >= facts.expires_at):
         return _skip(Reason.EXPIRED)
     return _later(facts, reason, at, time=at)
@@ -279,107 +265,3 @@ def _later(facts: Facts, reason: Reason, at: datetime, **said: datetime) -> Deci
     at = at if facts.expires_at is None else min(at, facts.expires_at)
     params = {name: moment.isoformat() for name, moment in said.items()}
     return Decision(action=Action.HOLD, reason=reason, at=at, params=params)
-
-
-# -- hours --------------------------------------------------------------------------------------
-
-
-def _quiet_ends(facts: Facts, now: datetime) -> datetime | None:
-    if facts.contact_kind not in HELD_KINDS or _is_urgent(facts):
-        return None
-    if facts.quiet_from is None or facts.quiet_until is None:
-        return None
-    return reopening(
-        now=now, zone=facts.zone, closed_from=facts.quiet_from, closed_until=facts.quiet_until
-    )
-
-
-def _texts_begin(facts: Facts, now: datetime) -> datetime | None:
-    if facts.contact_kind != ContactKind.PHONE or facts.passes_floor:
-        return None
-    return reopening(now=now, zone=facts.zone, closed_from=TEXTS_UNTIL, closed_until=TEXTS_FROM)
-
-
-def _advertising_begins(facts: Facts, now: datetime) -> datetime | None:
-    """Return the first moment at which it is open by every clock and state, None if it is now.
-
-    That is always an opening by one of the clocks.
-    """
-    if facts.contact_kind != ContactKind.PHONE or not facts.is_marketing:
-        return None
-    zones = {facts.zone, *facts.zones}
-    if all(_may_advertise(facts, now, zone) for zone in zones):
-        return None
-    openings = sorted(moment for zone in zones for moment in _openings(facts, now, zone))
-    agreed = (
-        moment
-        for moment in openings
-        if moment > now and all(_may_advertise(facts, moment, zone) for zone in zones)
-    )
-    return next(agreed, now + LOOK_AHEAD)
-
-
-def _may_advertise(facts: Facts, moment: datetime, zone: str) -> bool:
-    local = moment.astimezone(ZoneInfo(zone))
-    hours = advertising_hours(states=facts.states, weekday=local.weekday())
-    return hours is not None and hours[0] <= local.time() < hours[1]
-
-
-def _openings(facts: Facts, now: datetime, zone: str) -> list[datetime]:
-    local = ZoneInfo(zone)
-    today = now.astimezone(local).date()
-    days = [today + timedelta(days=ahead) for ahead in range(LOOK_AHEAD.days)]
-    hours = [(day, advertising_hours(states=facts.states, weekday=day.weekday())) for day in days]
-    return [_instant(day, opens[0], local) for day, opens in hours if opens]
-
-
-HOURS = (_quiet_ends, _texts_begin, _advertising_begins)
-
-
-def _all_open(facts: Facts, at: datetime) -> datetime | None:
-    """Return the first moment from `at` on to which no hour objects; None if there is none."""
-    while at < facts.now + LOOK_AHEAD:
-        later = [moment for hour in HOURS if (moment := hour(facts, at))]
-        if not later:
-            return at
-        at = max(later)
-    return None
-
-
-def next_summary(*, after: datetime, zone: str, digest: Digest) -> datetime:
-    """Return when the next summary is due after a moment (aware): each day, or each Friday.
-
-    Clocks that change are treated as in `reopening`.
-    """
-    local = ZoneInfo(zone)
-    today = after.astimezone(local).date()
-    days = (today + timedelta(days=ahead) for ahead in range(9))
-    is_daily = digest == Digest.DAILY
-    moments = (
-        _instant(day, SUMMARY_AT, local) for day in days if is_daily or day.weekday() == FRIDAY
-    )
-    return next(at.astimezone(local) for at in moments if at > after)
-
-
-def reopening(
-    *, now: datetime, zone: str, closed_from: time, closed_until: time
-) -> datetime | None:
-    """Return when a daily closed range (local wall clock, may span midnight) ends, or None.
-
-    The answer is aware, in `zone`. A wall-clock time that a DST gap skips moves forward; of one
-    that comes twice the first counts.
-    """
-    local = ZoneInfo(zone)
-    today = now.astimezone(local).date()
-    nights = 1 if closed_from > closed_until else 0
-    for day in (today - timedelta(days=1), today):
-        begins = _instant(day, closed_from, local)
-        ends = _instant(day + timedelta(days=nights), closed_until, local)
-        if begins <= now < ends:
-            return ends.astimezone(local)
-    return None
-
-
-def _instant(day: date, at: time, local: ZoneInfo) -> datetime:
-    """Return a wall-clock time as a moment in UTC, where moments can be compared."""
-    return datetime.combine(day, at, tzinfo=local).astimezone(UTC)

@@ -68,6 +68,7 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
     location = patient.home_location
     return PatientProfile(
         zone=patient.zone or (location.zone if location else practice.zone),
+        state=location.state if location else "",
         language=patient.language,
         practice_name=practice.name,
         public_name=_public_name(practice),

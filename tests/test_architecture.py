@@ -22,6 +22,7 @@ ENGINE = [
     "registry crypto",
     "enums",
     "segments text_hours types",
+    "hours",
     "policy",
     "models",
     "audit heartbeats realtime rendering",

@@ -66,9 +66,10 @@ def test_where_several_object_the_earliest_gate_is_heard(first):
 
 def test_the_hours_are_asked_last_so_that_nothing_is_held_that_would_be_skipped_anyway():
     names = [gate.__name__ for gate in GATES]
-    assert names[-4:] == [
+    assert names[-5:] == [
         "outside_quiet_hours",
         "within_text_hours",
+        "within_advertising_hours",
         "nothing_held",
         "channel_open",
     ]

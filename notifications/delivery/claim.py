@@ -15,6 +15,7 @@ from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded
 from notifications.delivery import pace
 from notifications.delivery.escalate import escalate_messages_of
+from notifications.delivery.gathering import gather
 from notifications.delivery.household import whole, with_households
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
@@ -88,8 +89,8 @@ def _claim(
     rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
 ) -> list[Parcel]:
     found = list(_held(rows)[: max(limit, look)])
-    due = with_households(found, rows, _held(rows))
-    due = whole(_with_free_addresses(due), due)
+    there = with_households(found, rows, _held(rows))
+    due = gather(whole(_with_free_addresses(there), there))
     report.passed_by += len({row.pk for row in found} - {row.pk for row in due})
     if not due:
         return []
@@ -137,7 +138,7 @@ def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
         if decision.action == Action.SKIP:
             status = OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
         later = {"due_at": decision.at} if decision.at else {}
-        if group[0].into is not None:
+        if group[0].into:
             later["merged_into"] = group[0].into
         rows = [verdict.row for verdict in group]
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
@@ -184,9 +185,8 @@ def _alike(
 
 def _outcome(verdict: Verdict) -> Hashable:
     decision = verdict.decision
-    into = verdict.into.pk if verdict.into else None
-    params = tuple(sorted(decision.params.items()))
-    return decision.action, decision.reason, decision.at, params, into
+    said = tuple(sorted(decision.params.items()))
+    return decision.action, decision.reason, decision.at, said, verdict.into and verdict.into.pk
 
 
 def _start(verdict: Verdict) -> Hashable:

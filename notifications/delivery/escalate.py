@@ -19,6 +19,7 @@ ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | GIVEN_UP
 # What may still reach the patient, or has: also what is being asked about.
 UNDER_WAY = (*OPEN_STATUSES, DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED)
 ARRIVING = (*UNDER_WAY, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN)
+SAID_BY_ANOTHER = Q(status=DeliveryStatus.SKIPPED, reason=Reason.MERGED)
 
 
 def escalate(row: Delivery) -> int:
@@ -64,7 +65,7 @@ def _bring_forward(row: Delivery, outside) -> int:
 
 
 def _open_what_was_off(row: Delivery, outside) -> int:
-    if outside.filter(status__in=ARRIVING).exclude(GIVEN_UP).exists():
+    if outside.filter(Q(status__in=ARRIVING) | SAID_BY_ANOTHER).exclude(GIVEN_UP).exists():
         return 0
     was_off = outside.filter(
         status=DeliveryStatus.SKIPPED,

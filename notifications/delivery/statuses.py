@@ -14,9 +14,10 @@ from notifications.models import Delivery
 from notifications.switches import Switches
 
 ACTOR = "system:delivery"
-MAY_HAVE_LEFT = (DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED, DeliveryStatus.UNKNOWN)
-DID_NOT_LEAVE = (
-    *OPEN_STATUSES,
+# What was merged into a message waits with it, until it has come to nothing.
+LEFT = (DeliveryStatus.SENDING, DeliveryStatus.UNKNOWN, DeliveryStatus.ACCEPTED)
+CAME_TO_NOTHING = (
+    DeliveryStatus.PLANNED,
     DeliveryStatus.FAILED,
     DeliveryStatus.EXPIRED,
     DeliveryStatus.SKIPPED,
@@ -50,32 +51,31 @@ def move(row: Delivery, status: DeliveryStatus, **changes: Any) -> bool:
     changes = {"settle_at": pace.settle_at(row, status)} | changes
     changes |= {"status": status, "status_at": clock.now()}
     unchanged = Delivery.objects.filter(pk=row.pk, status=row.status, fence=row.fence)
-    before = row.status
+    had_left = row.status in LEFT
     if not unchanged.update(**changes):
         return False
     for name, value in changes.items():
         setattr(row, name, value)
-    if before in MAY_HAVE_LEFT and status in DID_NOT_LEAVE:
-        _part_from(row)
+    if had_left and status in CAME_TO_NOTHING:
+        _bring_back(row)
     return True
 
 
-def _part_from(row: Delivery) -> None:
-    """Let what went with a message that did not go be decided on again, at the same time."""
-    if row.contact is None:
+def _bring_back(lead: Delivery) -> None:
+    """Plan again what was to be said by a message that has not gone, to be decided on anew."""
+    if lead.contact is None:
         return
-    others = Delivery.objects.filter(  # by the address: nothing leads from a lead to its others
-        contact__kind=row.contact.kind,
-        contact__value_index=row.contact.value_index,
-        merged_into=row,
-        status=DeliveryStatus.SKIPPED,
-        reason=Reason.MERGED,
+    same_address = Delivery.objects.filter(  # which has an index; `merged_into` has none
+        contact__kind=lead.contact.kind, contact__value_index=lead.contact.value_index
     )
-    due_at = row.due_at if row.status in OPEN_STATUSES else clock.now()
-    again = {"reason": Reason.NONE, "reason_params": {}, "merged_into": None, "due_at": due_at}
-    for other in others.select_related("notification"):
-        if move(other, DeliveryStatus.PLANNED, **again):
-            audit_status(other)
+    said_by_it = same_address.filter(merged_into=lead, status=DeliveryStatus.SKIPPED)
+    again = {"reason": Reason.NONE, "reason_params": {}, "merged_into": None}
+    back = [
+        row
+        for row in said_by_it.select_related("notification").order_by("id")
+        if move(row, DeliveryStatus.PLANNED, due_at=lead.due_at, **again)
+    ]
+    audit_settled(back)
 
 
 def move_all(rows: Sequence[Delivery], status: DeliveryStatus, **changes: Any) -> None:

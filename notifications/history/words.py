@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from notifications import policy, rendering
+from notifications import hours, rendering
 from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationChannel
 from notifications.models import Delivery
 
@@ -19,16 +19,20 @@ GATES_SAID = {
     "address_works": _("The address works"),
     "text_permitted": _("The number is verified and agreed to texts"),
     "not_paused": _("Messages are not paused"),
+    "not_for_summary": _("It is not kept for the patient's summary"),
     "outside_quiet_hours": _("It is outside quiet hours"),
     "within_text_hours": _("Texts may go at this hour"),
+    "within_advertising_hours": _("It is not advertising at an hour closed to it"),
     "nothing_held": _("Messages are not held"),
     "channel_open": _("The provider is reachable and takes our messages"),
 }
 # Those that are asked of some kinds of address only; the others pass them unasked.
 ASKED_OF = {
     "text_permitted": (ContactKind.PHONE,),
-    "outside_quiet_hours": policy.HELD_KINDS,
+    "not_for_summary": (ContactKind.EMAIL,),
+    "outside_quiet_hours": hours.HELD_KINDS,
     "within_text_hours": (ContactKind.PHONE,),
+    "within_advertising_hours": (ContactKind.PHONE,),
 }
 # Their reason is a whole sentence: the status before it would say nothing more.
 SAYS_IT_ALL = (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)

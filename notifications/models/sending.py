@@ -100,7 +100,7 @@ class Delivery(models.Model):
         "self",
         null=True,
         blank=True,
-        db_index=False,  # never looked for from the other end
+        db_index=False,  # few are merged: the index below has those alone
         on_delete=models.SET_NULL,
         related_name="+",
     )
@@ -138,6 +138,11 @@ class Delivery(models.Model):
             ),
             models.Index(
                 fields=["settle_at"], condition=Q(settle_at__isnull=False), name="delivery_settle"
+            ),
+            models.Index(
+                fields=["merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="delivery_merged",
             ),
             models.Index(
                 fields=["status_at"],

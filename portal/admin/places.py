@@ -14,7 +14,7 @@ class PracticeAdmin(admin.ModelAdmin):
 @admin.register(Location)
 class LocationAdmin(admin.ModelAdmin):
     autocomplete_fields = ("practice",)
-    list_display = ("name", "phone", "zone")
+    list_display = ("name", "phone", "zone", "state")
     search_fields = ("name",)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from notifications import clock, contacts
 from notifications.enums import ContactKind
 from notifications.types import Refused
+from portal.models import STATES
 
 ID_LENGTH = 64
 LONGEST_VISIT = timedelta(hours=24)
@@ -62,6 +63,14 @@ def zone(value: str) -> str:
     if value and value not in _zones():
         raise Bad("must be a time zone such as America/New_York")
     return value
+
+
+def state(value: str) -> str:
+    """Return the two letters of a US state."""
+    letters = value.strip().upper()
+    if letters and letters not in STATES:
+        raise Bad("must be the two letters of a state such as NY")
+    return letters
 
 
 @cache  # 15 ms a call: it walks the whole zone directory

@@ -94,6 +94,7 @@ COLUMNS = (
     Column("location_id", "visit", cells.identifier),
     Column("location_name", "location", _short),
     Column("location_zone", "location", cells.zone),
+    Column("location_state", "location", cells.state),
     Column("location_phone", "location", partial(cells.line, limit=32)),
     Column("location_address", "location", partial(cells.line, limit=200)),
 )

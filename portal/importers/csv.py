@@ -140,4 +140,4 @@ def _gather_places(*, batch: Batch, facts: Facts) -> None:
         batch.locations[key] = LocationRecord(key=key, where=where, **texts)
 
 
-LOCATION_TEXTS = ("name", "zone", "phone", "address")
+LOCATION_TEXTS = ("name", "zone", "state", "phone", "address")

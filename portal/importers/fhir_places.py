@@ -6,6 +6,7 @@ from typing import Any
 from portal.importers import cells
 from portal.importers.fhir_entries import Entry, Names
 from portal.importers.records import Batch, LocationRecord, ProviderRecord
+from portal.models import STATES
 
 TIMEZONE = "http://hl7.org/fhir/StructureDefinition/timezone"
 
@@ -23,7 +24,9 @@ def read_location(resource: Any, *, entry: Entry, batch: Batch, names: Names) ->
         "address": (_address(resource.address), 200),
     }
     kept = one_liners(texts, entry=entry, batch=batch)
-    batch.locations[entry.key] = LocationRecord(key=entry.key, where=entry.where, zone=zone, **kept)
+    batch.locations[entry.key] = LocationRecord(
+        key=entry.key, where=entry.where, zone=zone, state=_state(resource.address), **kept
+    )
 
 
 def read_practitioner(resource: Any, *, entry: Entry, batch: Batch, names: Names) -> None:
@@ -73,6 +76,12 @@ def _zone(extensions: Iterable[Any]) -> str:
 def _phone(telecom: Iterable[Any]) -> str:
     phones = [point.value for point in telecom if point.system == "phone" and point.value]
     return text_of(phones[0]) if phones else ""
+
+
+def _state(address: Any | None) -> str:
+    """Return the state where it is written as two letters; it is a free text in FHIR."""
+    letters = text_of(address.state).upper() if address is not None else ""
+    return letters if letters in STATES else ""
 
 
 def _address(address: Any | None) -> str:

@@ -39,7 +39,12 @@ def write_places(*, batch: Batch, known: Known) -> None:
 
 
 def _write_location(record: LocationRecord, *, known: Known, practice: Practice) -> None:
-    texts = {"name": record.name, "phone": record.phone, "address": record.address}
+    texts = {
+        "name": record.name,
+        "phone": record.phone,
+        "address": record.address,
+        "state": record.state,
+    }
     known_id = known.id_of(record.key)
     if known_id is None:
         texts["name"] = record.name or practice.name

@@ -186,13 +186,15 @@ class LocationRecord:
     where: str
     name: str = ""
     zone: str = ""  # IANA; empty: the source does not say
+    state: str = ""  # two letters
     phone: str = ""
     address: str = ""
     is_stub: bool = False
 
     @property
     def digest(self) -> str:
-        return "" if self.is_stub else fingerprint(self.name, self.zone, self.phone, self.address)
+        said = (self.name, self.zone, self.phone, self.address)
+        return "" if self.is_stub else fingerprint(*said, *filter(None, [self.state]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,11 @@ from portal.models.places import ClosedDay, Location, Practice, Provider
 from portal.models.recalls import PlannedTreatment, RecallSchedule
 from portal.models.visits import Appointment, ReminderRule
 from portal.models.waiting import Opening, WaitingListEntry
-from portal.models.zones import validate_zone
+from portal.models.zones import STATES, validate_state, validate_zone
 
 __all__ = [
+    "STATES",
+    "validate_state",
     "Appointment",
     "ClosedDay",
     "Departure",

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from notifications.crypto import new_id
-from portal.models.zones import validate_zone
+from portal.models.zones import validate_state, validate_zone
 
 
 def validate_open_days(days: str) -> None:
@@ -42,6 +42,10 @@ class Location(models.Model):
     phone = models.CharField(max_length=32, blank=True)
     address = models.CharField(max_length=200, blank=True)
     zone = models.CharField(max_length=64, validators=[validate_zone])
+    # Some states limit the hours of advertising by text.
+    state = models.CharField(
+        max_length=2, blank=True, default="", db_default="", validators=[validate_state]
+    )
     # When somebody is there to answer and to call, on the wall clock of the zone.
     opens_at = models.TimeField(default=time(8), db_default=time(8))
     closes_at = models.TimeField(default=time(17), db_default=time(17))

@@ -13,12 +13,14 @@ LOCATIONS = (
         "phone": "(212) 555-0100",
         "address": "12 Main Street, New York",
         "zone": "America/New_York",
+        "state": "NY",
     },
     {
         "name": "Union Square",
         "phone": "(303) 555-0180",
         "address": "80 Union Square, Denver",
         "zone": "America/Denver",
+        "state": "CO",
     },
 )
 # Who works where: the number is the location's.
