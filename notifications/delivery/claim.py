@@ -132,6 +132,7 @@ def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
 
 def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
     """Write what is not sent now: held, or skipped with its reason."""
+    _readdress([verdict for verdict in verdicts if verdict.into])  # an answer is found by it
     for group in _alike(verdicts, by=_outcome):
         decision = group[0].decision
         status = DeliveryStatus.HELD
@@ -151,9 +152,7 @@ def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
 
 def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
     """Take out the lease of what is sent now, and write its attempt before the call (R-04)."""
-    Delivery.objects.bulk_update(
-        [verdict.row for verdict in verdicts if verdict.is_readdressed], ["contact"]
-    )
+    _readdress(verdicts)
     for group in _alike(verdicts, by=_start):
         row = group[0].row
         move_all(
@@ -171,6 +170,13 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
     parcels = [_parcel(verdict.row, verdict.words) for verdict in verdicts]
     DeliveryAttempt.objects.bulk_create([parcel.attempt for parcel in parcels])
     return parcels
+
+
+def _readdress(verdicts: Sequence[Verdict]) -> None:
+    """Note to which address a text goes that was made for another."""
+    Delivery.objects.bulk_update(
+        [verdict.row for verdict in verdicts if verdict.is_readdressed], ["contact"]
+    )
 
 
 def _alike(
