@@ -167,7 +167,7 @@ def test_where_the_practice_says_little_a_household_gets_one_neutral_text(
 
 def test_visits_at_two_places_are_two_texts(family, book, carrier, practice):
     elsewhere = practice.locations.create(name="Hill Road", zone="America/New_York")
-    default_reminder_rules(elsewhere)
+    elsewhere.reminder_rules.create(name="2-days", minutes_before=2 * 24 * 60)
     book(family[0])
     book(family[1], LATER, location=elsewhere)
     run(at=TWO_DAYS)
