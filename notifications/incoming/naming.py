@@ -30,7 +30,8 @@ def named_in(text: str) -> Named | None:
         return Named(both=True)
     if vocabulary.ALL.fullmatch(said):
         return Named(everything=True)
-    letters = _letters(vocabulary.BEFORE_A_LETTER.sub("", said).split())
+    rest = vocabulary.BETWEEN_LETTERS.sub(" ", vocabulary.BEFORE_A_LETTER.sub("", said))
+    letters = _letters(rest.split())
     return Named(letters=letters) if letters else None
 
 
@@ -49,7 +50,7 @@ def has_a_doubtful_picture(text: str) -> bool:
 def _letters(words: list[str]) -> tuple[str, ...]:
     """Return the letters of words such as "1a", "ab" or "1a1b"; none where one is no letter."""
     words = [vocabulary.ONES.get(word, word) for word in words]
-    words = [_without_and(word) for word in words if word not in vocabulary.BETWEEN_LETTERS]
+    words = [_without_and(word) for word in words]
     said = "".join(words)
     if not all(map(_is_lettered, words)) or not re.fullmatch("(?:1?[a-f]+)+", said):
         return ()

@@ -165,12 +165,12 @@ YES_BEFORE = re.compile(
 YES_AFTER = re.compile(r" (?:to confirm|para confirmar|confirm(?:ed|o|ad[oa]s?)?|only)$")
 # "the visit A", "la cita A", "only A"
 BEFORE_A_LETTER = re.compile(rf"^(?:(?:only|solo) )?(?:(?:the|la|las) )?(?:{VISIT} )?")
-BETWEEN_LETTERS = {"and", "y", "plus"}
+BETWEEN_LETTERS = re.compile(r"\b(?:and|y|plus)(?: (?:the|la))?\b")
 ONES = {"1": "1", "one": "1", "uno": "1"}
 _THEM = rf"(?:the |las |los )?(?:kids|children|ninos|hijos|times|{VISIT})"
 OF_WHOM = rf"(?: (?:of (?:them|us)|{_THEM}))?(?: 1)?"
 BOTH = re.compile(
-    r"(?:1 )?(?:a )?(?:both|boht|bohth|btoh|the two|ambos|ambas|anbas|(?:los|las) dos)" + OF_WHOM
+    r"(?:1 )?(?:both|boht|bohth|btoh|the two|ambos|ambas|anbas|(?:los|las) dos)" + OF_WHOM
 )
 ALL = re.compile(
     r"(?:1 )?(?:all(?: three)?|todos|todas|everyone|everybody|(?:los|las) tres)" + OF_WHOM
