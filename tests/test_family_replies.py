@@ -28,7 +28,7 @@ ONLY_A = (Appointment.Status.CONFIRMED, Appointment.Status.BOOKED)
 ONLY_B = (Appointment.Status.BOOKED, Appointment.Status.CONFIRMED)
 NEITHER = (Appointment.Status.BOOKED, Appointment.Status.BOOKED)
 WHICH = (
-    "Main Street De: which visit? Mon, Nov 30: A 9:30 AM EST, B 10:15 AM EST. "
+    "Main Street Dental: which visit? Mon, Nov 30: A 9:30 AM EST, B 10:15 AM EST. "
     "Reply 1A, 1B or 1AB to confirm, 2 for a call."
 )
 
@@ -150,6 +150,11 @@ def test_a_bare_one_is_asked_back_about_with_the_times_and_stays_open_till_they_
     assert (status(visits), open_texts()) == (ONLY_B, 0)
 
 
+def test_who_would_rather_be_called_leaves_one_text_open_and_not_two(visits):
+    assert [text("1"), text("2")] == [WHICH, "Main Street Dental: thank you. We will call you."]
+    assert (open_texts(), last_text().meaning) == (1, ReplyMeaning.CALL)
+
+
 def test_it_is_asked_back_once_and_the_next_unclear_yes_waits_for_a_person_unanswered(visits):
     assert [text("1"), text("1"), text("confirm")] == [WHICH, "", ""]
     assert (status(visits), open_texts()) == (NEITHER, 3)
@@ -175,7 +180,7 @@ def apart(ana, ben, book):
 def test_two_texts_about_two_children_are_asked_back_about_with_letters(apart):
     at = wall("2026-11-29 10:05")
     assert text("1", at=at) == (
-        "Main Street De: which visit? Mon, Nov 30: A 9:30 AM EST, Tue, Dec 1: B 10:00 AM EST. "
+        "Main Street Dental: which visit? Mon, Nov 30: A 9:30 AM EST, Tue, Dec 1: B 10:00 AM EST. "
         "Reply 1A, 1B or 1AB to confirm, 2 for a call."
     )
     text("1A", at=at)

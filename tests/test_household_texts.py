@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifications import clock, delivery
+from notifications.delivery.household import whole, with_households
 from notifications.enums import DeliveryStatus, ErrorKind, Reason
 from notifications.models import Delivery, DeliveryAttempt, PatientNotification
 from notifications.scheduler import TickReport
@@ -124,6 +125,18 @@ def test_what_only_reminds_says_the_times_and_asks_nothing(family, book, carrier
     assert carrier.texts() == [
         "Main Street Dental: visits Mon, Nov 30, Main St: 10:30 AM, 11:15 AM EST. STOP to opt out."
     ]
+
+
+def test_texts_that_wait_for_the_morning_are_one_text_then(family, book, carrier):
+    for child, at in zip(family, (MORNING, LATER), strict=True):
+        book(child, at)
+    run(at=TWO_DAYS)
+    carrier.handed.clear()
+    run(at=wall("2026-11-30 07:30"))
+    assert carrier.texts() == []
+    run(at=wall("2026-11-30 08:00"))
+    (text,) = carrier.texts()
+    assert "9:30 AM, 10:15 AM EST" in text
 
 
 @pytest.mark.req("H-14")
@@ -246,6 +259,19 @@ def test_when_a_households_text_is_refused_for_good_the_others_are_told_alone(
     assert text_of(family[0]).status == DeliveryStatus.FAILED
     assert "your visit is Mon, Nov 30 at 10:15 AM EST" in carrier.texts()[-1]
     assert len(carrier.texts()) == 2
+
+
+def test_a_household_of_which_another_worker_holds_a_text_waits_whole(family, book):
+    """Nobody sends to one child what the next worker would send to the other."""
+    book(family[0])
+    book(family[1], LATER)
+    with clock.at(TWO_DAYS):
+        scheduler.make_due(report=TickReport())
+    mine, due = text_of(family[0]), Delivery.objects.all()
+    mail = Delivery.objects.get(notification=mine.notification, channel="email")
+    assert set(with_households([mine], due, due)) == {mine, text_of(family[1])}
+    assert with_households([mine, mail], due, Delivery.objects.none()) == [mail]
+    assert whole([mail, mine], [mail, mine, text_of(family[1])]) == [mail]
 
 
 # -- at once ------------------------------------------------------------------------------------

@@ -100,7 +100,11 @@ def _help(heard: Heard) -> Outcome:
 
 
 def _call(heard: Heard) -> Outcome:
-    """Leave it open for a person, who calls. A call to make belongs here."""
+    """Leave it open for a person, who calls: the one place where a call to make would be opened.
+
+    Which visit was meant they say on the phone.
+    """
+    close_asked_back(heard.text, actor=heard.actor)
     return Outcome(answer=heard.say("call") if heard.in_touch else "")
 
 
