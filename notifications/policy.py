@@ -172,7 +172,9 @@ def text_permitted(facts: Facts) -> Decision | None:
 
 
 def not_paused(facts: Facts) -> Decision | None:
-    if facts.paused_until is None or facts.paused_until <= facts.now or facts.is_locked:
+    """A pause keeps back all but what is urgent and what a patient cannot turn off."""
+    is_over = facts.paused_until is None or facts.paused_until <= facts.now
+    if is_over or facts.is_locked or facts.priority == PatientNotificationPriority.URGENT:
         return None
     return _skip(Reason.PAUSED, date=facts.paused_until)
 

@@ -2,7 +2,8 @@
 
 Wall-clock time where the patient is. Federal law has 8 to 21 every day (47 CFR 64.1200(c)(1));
 these states allow less. We advertise on no Sunday anywhere, which is stricter than any of them.
-"(?)" marks a row whose reading is not certain: the narrower one is taken.
+"(?)" marks what is not certain: the narrower reading is taken, but holidays are not known here.
+Other states limit the hours of telephone calls; where that comes to mean texts, it is one row more.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,7 @@ STATES: dict[str, StateHours] = {
     "NJ": StateHours(weekdays=(time(8), time(20))),
     # Okla. Stat. tit. 15, 775C.4, Telephone Solicitation Act of 2022: 8 to 8.
     "OK": StateHours(weekdays=(time(8), time(20))),
-    # R.I. Gen. Laws 5-61-3.6: 9 to 6, weekends 10 to 5 (?), whether it means texts.
+    # R.I. Gen. Laws 5-61-2(2) and 5-61-3.6, mobiles too: 9 to 6, Saturdays 10 to 5, no holiday (?).
     "RI": StateHours(weekdays=(time(9), time(18)), saturday=(time(10), time(17))),
     # Tex. Bus. & Com. Code 301.051: 9 to 9, Sundays from noon; texts too since S.B. 140 of 2025.
     "TX": StateHours(weekdays=(time(9), time(21))),

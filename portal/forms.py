@@ -1,5 +1,8 @@
 """The forms of the pages: signing in, addresses, language and clock."""
 
+from dataclasses import asdict
+from datetime import datetime, time
+from typing import Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
@@ -10,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifications import clock
+from notifications.enums import Digest
+from notifications.preferences import GeneralSettings
 from portal.models import Languages, User
 
 ZONES = {
@@ -80,6 +85,43 @@ class LanguageAndZoneForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.fields["language"] = forms.ChoiceField(label=_("Language"), choices=Languages.choices)
         self.fields["zone"].widget = forms.Select(choices=zone_choices(self.instance.zone))
+
+
+class GeneralForm(forms.Form):
+    """What holds for all types: a pause, quiet hours, a summary. Empty: none."""
+
+    paused_until = forms.DateField(
+        label=gettext_lazy("Pause messages until"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+    )
+    quiet_from = forms.TimeField(
+        label=gettext_lazy("Quiet from"),
+        required=False,
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+    quiet_until = forms.TimeField(
+        label=gettext_lazy("Quiet until"),
+        required=False,
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+    )
+    digest = forms.ChoiceField(
+        label=gettext_lazy("Emails that are not pressing"), required=False, choices=Digest.choices
+    )
+
+    @classmethod
+    def showing(cls, chosen: GeneralSettings) -> Self:
+        """Return the form with what a patient chose; a pause that is over is not shown."""
+        until = chosen.paused_until
+        is_paused = until is not None and until > clock.now()
+        day = timezone.localdate(until) if is_paused else None
+        return cls(initial=asdict(chosen) | {"paused_until": day})
+
+    def changes(self) -> dict[str, Any]:
+        """Return what was chosen; a pause ends when its day begins on the current clock."""
+        day = self.cleaned_data["paused_until"]
+        until = timezone.make_aware(datetime.combine(day, time(0))) if day else None
+        return self.cleaned_data | {"paused_until": until}
 
 
 def zone_choices(current: str = "") -> list[tuple[str, str]]:

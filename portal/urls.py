@@ -11,6 +11,7 @@ sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticat
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
     path("language/", settings.language_and_zone, name="language"),
+    path("general/", settings.general, name="general"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
     path("devices/", devices.register, name="devices"),
     path("devices/<uuid:contact_id>/remove/", devices.remove, name="device-remove"),

@@ -1,4 +1,4 @@
-"""Twenty-three patients, one for each thing that can become of a message: told by real means.
+"""Twenty-seven patients, one for each thing that can become of a message: told by real means.
 
 Addresses, choices and consents go through the services; carriers answer by whom they write to;
 receipts come in as a carrier's calls do. Nothing here sets a status.
@@ -14,10 +14,12 @@ from typing import ClassVar
 from django.core.mail import EmailMessage
 from django.test.utils import override_settings
 
-from notifications import clock, incoming, preferences
+from notifications import clock, contacts, incoming, preferences
 from notifications.enums import (
     ContactEffect,
+    ContactKind,
     DeliveryStatus,
+    Digest,
     ErrorKind,
     PatientNotificationType,
     PlanStatus,
@@ -35,6 +37,7 @@ from notifications.types import (
     SendResult,
 )
 from portal.models import Appointment, Location, Provider, User
+from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from portal.notification_types.system_alert import SystemAlertPayload
 from portal.services import answer, cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit, wall
@@ -42,6 +45,7 @@ from tests.conftest import make_patient
 from tests.engine import NotePayload, device_of, email_of, phone_of, run, send
 
 NOON, NIGHT = wall("2026-11-24 12:00"), wall("2026-11-24 23:30")
+FIVE = wall("2026-11-24 17:00")  # when summaries are due
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 DELIVERED = "delivered"  # the one case without a reason: all went well
 Status = DeliveryStatus
@@ -238,6 +242,21 @@ def nobody_asked_for_texts_of_this_kind(scene: Scene) -> PatientNotification:
     return message
 
 
+@story(Reason.PAUSED)
+def she_paused_messages(scene: Scene) -> PatientNotification:
+    patient = scene.patient("paused")
+    until = {"paused_until": clock.now() + 3 * DAY}
+    preferences.change_settings(patient_id=patient.pk, changes=until, actor=DESK)
+    return scene.booked(patient)
+
+
+@story(Reason.CONFIDENTIAL)
+def she_wants_nothing_by_phone(scene: Scene) -> PatientNotification:
+    patient = scene.patient("confidential")
+    contacts.record_request(patient_id=patient.pk, kind=ContactKind.PHONE, actor=DESK)
+    return scene.booked(patient)
+
+
 @story(Reason.OPTED_OUT_STOP)
 def the_number_said_stop(scene: Scene) -> PatientNotification:
     patient = scene.patient("opted_out_stop")
@@ -401,6 +420,33 @@ def the_visit_was_over_when_the_clock_ran_again(scene: Scene) -> PatientNotifica
 
 
 # -- at which hour --------------------------------------------------------------------------------
+
+
+def reads_a_summary(scene: Scene, name: str) -> User:
+    patient = scene.patient(name)
+    daily = {"digest": Digest.DAILY}
+    preferences.change_settings(patient_id=patient.pk, changes=daily, actor=DESK)
+    return patient
+
+
+def not_pressing(patient: User) -> PatientNotification:
+    return send(patient, MessageFromProviderPayload.example(), priority="low")
+
+
+@story(Reason.MERGED, channel="email", at=FIVE)
+def it_is_part_of_her_summary(scene: Scene) -> PatientNotification:
+    with clock.at(NOON):
+        patient = reads_a_summary(scene, "merged")
+        older, _newer = not_pressing(patient), not_pressing(patient)
+    run(at=clock.now())
+    return older
+
+
+@story(Reason.DIGEST, channel="email", status=Status.HELD, at=NIGHT)
+def it_waits_for_her_summary(scene: Scene) -> PatientNotification:
+    message = not_pressing(reads_a_summary(scene, "digest"))
+    run(at=clock.now())
+    return message
 
 
 @story(Reason.QUIET_HOURS, status=Status.HELD, at=NIGHT)

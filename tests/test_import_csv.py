@@ -70,6 +70,12 @@ def test_a_new_location_gets_the_usual_reminder_rules(bring_in):
     assert set(rules) == {"7-days", "2-days", "2-hours"}
 
 
+def test_a_location_is_in_the_state_the_file_says_and_stays_there_where_it_says_nothing(bring_in):
+    bring_in(row(ANA, location_state="ny"))
+    bring_in(row(BEN, appointment_id="A2"))
+    assert Location.objects.get().state == "NY"
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
@@ -318,6 +324,7 @@ BAD_CELLS = [
         "guardian_relation: is not a known relation",
     ),
     ({"location_zone": "Eastern"}, "location_zone: must be a time zone such as"),
+    ({"location_state": "Ohio"}, "location_state: must be the two letters of a state"),
     ({"starts_at": ""}, "starts_at: is empty"),
     ({"starts_at": "2026-12-08"}, "starts_at: must be a time like"),
     ({"starts_at": "tomorrow"}, "starts_at: must be a time like"),

@@ -21,6 +21,8 @@ from notifications.models import AuditEvent, ContactPoint, PatientNotificationPr
 from notifications.services import patient_notification_service
 from notifications.types import Refused
 from portal.notification_types.appointment_cancelled import AppointmentCancelledPayload
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.notification_types.lab_results import LabResultsPayload
 from tests.clinic import DESK
 from tests.engine import NotePayload, device_of, email_of, phone_of, run, send, status_of
 
@@ -201,7 +203,7 @@ def test_a_channel_that_is_not_set_up_is_not_available(ana, settings):
 def test_the_whole_sheet_is_read_in_a_fixed_number_of_queries(ana, django_assert_max_num_queries):
     reachable(ana)
     change(ana, {"email": False})
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         preferences.effective(patient_id=ana.pk)
 
 
@@ -216,6 +218,13 @@ def test_a_link_out_names_one_patient_and_one_type_and_cannot_be_altered(ana):
         with pytest.raises(Refused, match="damaged") as refusal:
             preferences.read_token(forged)
         assert refusal.value.field == "token"
+
+
+def test_a_link_out_of_a_summary_names_each_kind_in_it_that_may_be_turned_off(ana):
+    kinds = [LabResultsPayload, AppointmentCancelledPayload, AppointmentReminderPayload]
+    url = preferences.unsubscribe_url(patient_id=ana.pk, payload_classes=kinds)
+    token = url.rstrip("/").rpartition("/")[2]
+    assert preferences.read_types(token) == (ana.pk, ["lab_results", "appointment_reminder"])
 
 
 def test_what_is_locked_has_no_link_out():

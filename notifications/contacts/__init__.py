@@ -17,6 +17,7 @@ from notifications.contacts.addresses import (
 )
 from notifications.contacts.agreeing import answer, purposes_for
 from notifications.contacts.confidential import (
+    allowed_among,
     end_request,
     forbidden,
     is_forbidden,
@@ -28,6 +29,7 @@ from notifications.contacts.places import place_of
 from notifications.contacts.verification import mark_verified, send_code, verify
 
 __all__ = [
+    "allowed_among",
     "place_of",
     "record_request",
     "open_requests",

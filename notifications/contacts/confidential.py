@@ -5,7 +5,7 @@ changed or deleted; it is ended. The portal itself is no address, and always the
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -52,8 +52,17 @@ def open_requests(*, patient_ids: Iterable[UUID]) -> dict[UUID, list[Confidentia
 
 def is_forbidden(*, contact: ContactPoint) -> bool:
     """Return whether its patient asked us not to use an address, in one query."""
-    asked = open_requests(patient_ids=[contact.patient_id]).get(contact.patient_id, [])
-    return forbidden(requests=asked, kind=contact.kind, contact=contact)
+    return not allowed_among([contact])
+
+
+def allowed_among(addresses: Sequence[ContactPoint]) -> list[ContactPoint]:
+    """Return those of some addresses, of any patients, that each patient lets us use; one query."""
+    asked = open_requests(patient_ids={each.patient_id for each in addresses})
+    return [
+        each
+        for each in addresses
+        if not forbidden(requests=asked.get(each.patient_id, ()), kind=each.kind, contact=each)
+    ]
 
 
 @transaction.atomic

@@ -26,6 +26,7 @@ from notifications.contacts.addresses import (
     locked,
     set_status,
 )
+from notifications.contacts.confidential import is_forbidden
 from notifications.crypto import new_id
 from notifications.enums import ContactKind, ContactStatus, Level
 from notifications.models import ContactPoint, ContactVerification
@@ -41,8 +42,9 @@ TRIES = 5
 def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
     """Send a fresh 6-digit code to an address and return when the next may be asked for.
 
-    Raises Refused while it is too early or everything is held, when the number said STOP, and when
-    the code could not be sent. One whose answer was lost may have arrived, so it counts.
+    Raises Refused while it is too early or everything is held, when the number said STOP or the
+    patient asked us not to use the address, and when the code could not be sent. One whose answer
+    was lost may have arrived, so it counts.
     """
     if switches.read().is_held:
         message = _("We cannot send codes at the moment. Please try again later.")
@@ -68,6 +70,9 @@ def _start_verification(*, patient_id: UUID, contact_id: UUID, code: str) -> Con
         raise Refused(_("A device needs no code."), field="code")
     if contact.status == ContactStatus.OPTED_OUT:
         message = _("This number replied STOP, so we send it no texts, codes neither.")
+        raise Refused(message, field="code")
+    if is_forbidden(contact=contact):
+        message = _("You asked us not to use this address, so we send it no code. Please call us.")
         raise Refused(message, field="code")
     now = clock.now()
     before = ContactVerification.objects.filter(contact=contact).first()

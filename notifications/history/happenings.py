@@ -41,6 +41,9 @@ CHANGES_SAID = {
     "opted_out": gettext_lazy("Replied STOP"),
     "replaced": gettext_lazy("Address replaced by another"),
     "removed": gettext_lazy("Address no longer used"),
+    "only_this": gettext_lazy("Patient wants to be reached this way only"),
+    "never_this": gettext_lazy("Patient asked us not to use this"),
+    "request_ended": gettext_lazy("A wish how to be reached ended"),
     "guardian_ended": gettext_lazy("A guardian no longer acts for the patient"),
     "booked": gettext_lazy("Visit booked"),
     "moved": gettext_lazy("Visit moved"),
@@ -170,7 +173,8 @@ def _audited(
 
 
 def _of_trail(row: AuditEvent, addresses: Mapping[UUID, ContactPoint]) -> Happening:
-    about = {str(pk): contact for pk, contact in addresses.items()}.get(row.object_id)
+    named = {str(pk): contact for pk, contact in addresses.items()}
+    about = named.get(row.object_id) or named.get(str(row.details.get("contact")))
     kind = AUDITED[AuditAction(row.action)]
     is_setting = kind == TimelineKind.SETTING
     return Happening(
@@ -189,10 +193,17 @@ def _change_said(details: Mapping[str, str]) -> str:
     return str(CHANGES_SAID.get(change, change.replace("_", " ").capitalize()))
 
 
+def _general_said(details: Mapping[str, object]) -> str:
+    if "language" in details:
+        return _("Language and time zone saved")
+    if "digest" in details:
+        return _("Pause, quiet hours or summary changed")
+    return _("Settings as recommended")
+
+
 def _setting_said(details: Mapping[str, object]) -> str:
     if "channel" not in details:
-        is_language = "language" in details
-        return _("Language and time zone saved") if is_language else _("Settings as recommended")
+        return _general_said(details)
     said = {
         "channel": PatientNotificationChannel.get(str(details["channel"])).label,
         "type": PatientNotificationType.get(str(details.get("type", ""))).label,

@@ -1,7 +1,7 @@
 """What is done about a text from a patient, one function an act."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from notifications.incoming.texts import (
     has_said_so_before,
     stops_and_starts,
 )
-from notifications.models import ContactPoint, InboundText, PatientNotification
+from notifications.models import ContactPoint, Delivery, InboundText, PatientNotification
 from notifications.types import Refused
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,14 @@ class Heard:
 
     @property
     def in_touch(self) -> list[ContactPoint]:
-        """Return the addresses that a text may go to: verified, and not stopped."""
-        return [row for row in self.addresses if row.verified_at and not _is_stopped(row)]
+        """Return the addresses that a text may go to: verified, not stopped, and not forbidden."""
+        in_use = [row for row in self.addresses if row.verified_at and not _is_stopped(row)]
+        return contacts.allowed_among(in_use)
+
+    def of_those_in_touch(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        """Return which of these texts are about patients who may be written to here."""
+        patients = {row.patient_id for row in self.in_touch}
+        return [row for row in rows if row.notification.patient_id in patients]
 
     def say(self, name: str) -> str:
         """Return one of our answers, in the language of whoever has the number."""
@@ -82,11 +88,11 @@ def _stop(heard: Heard) -> Outcome:
 
 
 def _start(heard: Heard) -> Outcome:
-    """Take a STOP back. Where nobody had agreed before, a person asks first."""
+    """Take a STOP back. Where nobody had agreed before, or may be written to, a person asks."""
     if _is_taken_back(heard):
         return Outcome(is_handled=True)
     contacts.opt_in(number=heard.number, actor=heard.actor)
-    addresses = addresses_of(heard.text)
+    addresses = contacts.allowed_among(addresses_of(heard.text))
     if not any(row.verified_at and consent.is_granted(contact=row) for row in addresses):
         return FOR_A_PERSON
     is_repeat = has_said_so_before(heard.text)
@@ -121,14 +127,17 @@ def _confirm(heard: Heard) -> Outcome:
         return _read(heard)
     close_asked_back(heard.text, actor=heard.actor)
     done = [row for row in named if row.pk in taken]
-    thanks = answering.thank(done) if heard.in_touch else ""
+    told = heard.of_those_in_touch(done)
+    thanks = answering.thank(told) if told else ""
     return Outcome(answer=thanks, is_handled=len(done) == len(named))
 
 
 def _ask_back(heard: Heard) -> Outcome:
     """Ask once which of several was meant. It stays open until they say so."""
     keys = heard.action.keys
-    question = answering.ask_which(heard.board.rows(keys)) if _can_answer(heard) else ""
+    rows = heard.board.rows(keys)
+    may_hear = not heard.is_late and len(heard.of_those_in_touch(rows)) == len(rows)
+    question = answering.ask_which(rows) if may_hear else ""
     if not question:
         return _read(heard)
     text = heard.text
@@ -146,10 +155,6 @@ def _leave(heard: Heard) -> Outcome:
 
 def _read(heard: Heard) -> Outcome:
     return Outcome(answer=heard.say("read") if heard.in_touch else "")
-
-
-def _can_answer(heard: Heard) -> bool:
-    return bool(heard.in_touch) and not heard.is_late
 
 
 ACTS: dict[str, Callable[[Heard], Outcome]] = {

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from notifications import audit, clock
+from notifications import audit, clock, contacts
 from notifications.enums import (
     AuditAction,
     ContactKind,
@@ -52,7 +52,7 @@ def is_on(*, payload_class: type[NotificationPayload], channel: str, choice: boo
 
 
 def effective(*, patient_id: UUID) -> dict[str, TypePreference]:
-    """Return every type's preference by type key, in two queries."""
+    """Return every type's preference by type key, in three queries."""
     rows = PatientNotificationPreference.objects.filter(patient_id=patient_id)
     choices = {(row.type, row.channel): row.enabled for row in rows}
     available = available_channels(patient_id=patient_id)
@@ -84,7 +84,8 @@ def _preference(
 def available_channels(*, patient_id: UUID) -> list[str]:
     """Return the channels a message about care could take now: set up, with a usable address.
 
-    As the sender sees it: a text also needs a verified number and consent. One query.
+    As the sender sees it: a text also needs a verified number and consent, and nothing goes where
+    the patient asked us not to write. Two queries.
     """
     said = Consent.objects.filter(contact=OuterRef("pk"), purpose=Purpose.TREATMENT)
     last_word = said.order_by("-recorded_at", "-id").values("granted")[:1]
@@ -93,7 +94,7 @@ def available_channels(*, patient_id: UUID) -> list[str]:
     usable = working.annotate(agreed=Subquery(last_word)).filter(
         textable | ~Q(kind=ContactKind.PHONE)
     )
-    kinds = set(usable.values_list("kind", flat=True))
+    kinds = {each.kind for each in contacts.allowed_among(list(usable))}
     return [
         cls.key
         for cls in PatientNotificationChannel.classes()

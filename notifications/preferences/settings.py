@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from notifications import audit, clock
 from notifications.enums import OPEN_STATUSES, AuditAction, Digest, Reason
+from notifications.hours import TEXTS_FROM, TEXTS_UNTIL
 from notifications.models import Delivery, PatientSettings
 from notifications.types import Refused
 
@@ -63,12 +64,14 @@ def change_settings(*, patient_id: UUID, changes: Mapping[str, Any], actor: str)
     one end of quiet hours without the other, an unknown summary. Nothing is kept unless all can
     be. What waits because of the old choice is decided on again.
     """
-    row, _is_new = PatientSettings.objects.select_for_update().get_or_create(
+    row, is_new = PatientSettings.objects.select_for_update().get_or_create(
         patient_id=patient_id, defaults={"changed_by": actor, "changed_at": clock.now()}
     )
     before = _chosen(row)
     after = _checked(before, changes)
     if after == before:
+        if is_new:
+            row.delete()
         return before
     _keep(row, after, actor=actor)
     _decide_again(patient_id)
@@ -87,7 +90,7 @@ def _checked(before: GeneralSettings, changes: Mapping[str, Any]) -> GeneralSett
     after = replace(before, **{**changes, "digest": digest})
     if after.paused_until != before.paused_until:
         _refuse_odd_pause(after.paused_until)
-    _refuse_half_quiet(after)
+    _refuse_odd_quiet(after)
     return after
 
 
@@ -100,11 +103,20 @@ def _refuse_odd_pause(until: datetime | None) -> None:
         raise Refused(_("A pause lasts a year at most."), field="paused_until")
 
 
-def _refuse_half_quiet(after: GeneralSettings) -> None:
-    if (after.quiet_from is None) == (after.quiet_until is None):
-        return
-    missing = "quiet_from" if after.quiet_from is None else "quiet_until"
-    raise Refused(_("Quiet hours need a beginning and an end, or neither."), field=missing)
+def _refuse_odd_quiet(after: GeneralSettings) -> None:
+    begins, ends = after.quiet_from, after.quiet_until
+    if (begins is None) != (ends is None):
+        missing = "quiet_from" if begins is None else "quiet_until"
+        raise Refused(_("Quiet hours need a beginning and an end, or neither."), field=missing)
+    if begins is not None and not _leaves_room(begins, ends):
+        raise Refused(_("These hours would leave none for texts."), field="quiet_until")
+
+
+def _leaves_room(begins: time, ends: time) -> bool:
+    """Whether a text may still go at some time of the day."""
+    if begins > ends:  # by night
+        return begins > TEXTS_FROM and ends < TEXTS_UNTIL
+    return begins > TEXTS_FROM or ends < TEXTS_UNTIL
 
 
 def _keep(row: PatientSettings, after: GeneralSettings, *, actor: str) -> None:

@@ -46,6 +46,7 @@ class Address:
 
     contact: Any
     agreed_to: frozenset[Purpose]
+    is_unwanted: bool  # the patient asked us not to use it
 
     @property
     def masked(self) -> str:
@@ -97,14 +98,19 @@ def addresses_of(*, patient_id: UUID) -> list[Address]:
 
 
 def _as_read(known: list[Any]) -> list[Address]:
-    """Return addresses with what was agreed to at each, in two queries for any number."""
+    """Return addresses with what was agreed to at each, in three queries for any number."""
     ids = [each.pk for each in known]
     agreed = {
         purpose: consent.granted_among(contact_ids=ids, purpose=purpose)
         for purpose in (Purpose.TREATMENT, Purpose.MARKETING)
     }
+    allowed = {each.pk for each in contacts.allowed_among(known)}
     return [
-        Address(each, frozenset(purpose for purpose, pks in agreed.items() if each.pk in pks))
+        Address(
+            each,
+            frozenset(purpose for purpose, pks in agreed.items() if each.pk in pks),
+            each.pk not in allowed,
+        )
         for each in known
     ]
 

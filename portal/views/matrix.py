@@ -26,7 +26,8 @@ LOCKED: dict[str, Promise] = {
 AGREE, VERIFY = gettext_lazy("Agree to texts"), gettext_lazy("Verify your address")
 STOPPED = gettext_lazy("You replied STOP")
 BROKEN = gettext_lazy("Does not work: change it")
-LACKS = (AGREE, VERIFY, BROKEN, STOPPED)  # the least first
+UNWANTED = gettext_lazy("You asked us not to use it")
+LACKS = (AGREE, VERIFY, BROKEN, STOPPED, UNWANTED)  # the least first
 ADD = {
     ContactKind.EMAIL: gettext_lazy("Add your email address"),
     ContactKind.PHONE: gettext_lazy("Add your mobile number"),
@@ -111,9 +112,11 @@ def matrix(*, patient_id: UUID) -> list[tuple[str, list[Line]]]:
 def _unfinished(patient_id: UUID) -> dict[str, Unfinished]:
     """Return, by kind, the address that lacks least; shown where none can be used."""
     known = contacts.of_patient(patient_id=patient_id)
+    allowed = {each.pk for each in contacts.allowed_among(known)}
+    lacks = {each.pk: _lacks(each) if each.pk in allowed else UNWANTED for each in known}
     found: dict[str, Unfinished] = {}
     for lack in LACKS:
-        for contact in (each for each in known if _lacks(each) is lack):
+        for contact in (each for each in known if lacks[each.pk] is lack):
             made = Unfinished(contact_id=contact.pk, label=str(lack))
             found.setdefault(contact.kind, made)
     return found

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.http import require_POST
 
-from notifications import audit, clock
+from notifications import audit, clock, preferences
 from notifications.enums import AuditAction
 from notifications.types import Refused
-from portal.forms import LanguageAndZoneForm
+from portal.forms import GeneralForm, LanguageAndZoneForm
 from portal.templatetags.portal import THEMES, address
 from portal.views import matrix
 from portal.views.contacts import addresses_of, kinds_to_add
@@ -50,6 +50,7 @@ class NotificationSettingsPage(View):
             **devices_part(patient=patient),
             "kinds": kinds_to_add(),
             "form": LanguageAndZoneForm(instance=patient),
+            "general": GeneralForm.showing(preferences.settings_of(patient_id=patient.pk)),
         }
         return render(request, "portal/settings.html", {**context, **more}, status=status)
 
@@ -82,6 +83,24 @@ def language_and_zone(request: HttpRequest) -> HttpResponse:
     messages.success(request, _("Language and time zone are saved."))
     here = address("settings", user=request.user, patient=request.patient)
     return back(request, here)
+
+
+@require_POST
+@patient_page
+def general(request: HttpRequest) -> HttpResponse:
+    """Keep a pause, quiet hours and how often a summary comes."""
+    form = GeneralForm(request.POST)
+    if not form.is_valid():
+        raise Refused(
+            _("Write days and times as the page shows them."), field=next(iter(form.errors))
+        )
+    preferences.change_settings(
+        patient_id=request.patient.pk,
+        changes=form.changes(),
+        actor=audit.actor_of(request.user),
+    )
+    messages.success(request, _("Your settings are saved."))
+    return back(request, address("settings", user=request.user, patient=request.patient))
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ DESK_MAY = {
     "portal.recallschedule": ("view",),
     "portal.reminderrule": ("view",),
     "portal.user": ("view",),
+    "notifications.confidentialrequest": ("view", "add", "change"),
     "notifications.consent": ("view",),
     "notifications.contactpoint": ("view", "add", "change"),
     "notifications.delivery": ("view", "change"),
