@@ -56,10 +56,14 @@ def is_due_with(
     The same rule of the same day and place, and not longer before its time than it would have
     been good for: a reminder of two hours is not brought forward by a morning.
     """
-    early = plan.due_at - now
-    good_for = STRETCH if plan.expires_at is None else plan.expires_at - plan.due_at
     is_same = bool(plan.together) and plan.together == other.together and plan.rule == other.rule
-    return is_same and early <= min(STRETCH, good_for)
+    return is_same and is_near(due_at=plan.due_at, expires_at=plan.expires_at, now=now)
+
+
+def is_near(*, due_at: datetime, expires_at: datetime | None, now: datetime) -> bool:
+    """Return whether what is due later may go now, with another. Pure; all are aware."""
+    good_for = STRETCH if expires_at is None else expires_at - due_at
+    return due_at - now <= min(STRETCH, good_for)
 
 
 def due_together(

@@ -12,6 +12,7 @@ from notifications.scheduler import TickReport
 from notifications.scheduler import notification_scheduler_service as scheduler
 from notifications.segments import segments
 from notifications.types import ChannelError
+from portal.models import Appointment
 from portal.services import cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import make_patient
@@ -269,9 +270,40 @@ def test_a_household_of_which_another_worker_holds_a_text_waits_whole(family, bo
         scheduler.make_due(report=TickReport())
     mine, due = text_of(family[0]), Delivery.objects.all()
     mail = Delivery.objects.get(notification=mine.notification, channel="email")
-    assert set(with_households([mine], due, due)) == {mine, text_of(family[1])}
-    assert with_households([mine, mail], due, Delivery.objects.none()) == [mail]
+    assert set(with_households([mine], due, lambda rows: rows)) == {mine, text_of(family[1])}
+    assert with_households([mine, mail], due, lambda rows: rows.none()) == [mail]
     assert whole([mail, mine], [mail, mine, text_of(family[1])]) == [mail]
+
+
+def made_later(patient, **later):
+    """Let a patient's text be due later than the message, as a later rung of a ladder is."""
+    due_at = TWO_DAYS + timedelta(**later)
+    Delivery.objects.filter(pk=text_of(patient).pk).update(due_at=due_at)
+
+
+def test_a_text_that_was_to_go_a_little_later_goes_with_the_other_childs(family, book, carrier):
+    book(family[0])
+    book(family[1], LATER)
+    with clock.at(TWO_DAYS):
+        scheduler.make_due(report=TickReport())
+    made_later(family[1], minutes=45)
+    run(at=TWO_DAYS)
+    (text,) = carrier.texts()
+    assert "A 9:30 AM, B 10:15 AM" in text
+
+
+def test_a_text_that_goes_with_no_other_after_all_keeps_its_own_time(family, book, carrier):
+    anas = book(family[0])
+    book(family[1], LATER)
+    with clock.at(TWO_DAYS):
+        scheduler.make_due(report=TickReport())
+        made_later(family[1], minutes=45)
+        Appointment.objects.filter(pk=anas.pk).update(status=Appointment.Status.CANCELLED)
+        run()
+    assert carrier.texts() == []
+    run(at=TWO_DAYS + timedelta(minutes=45))
+    (text,) = carrier.texts()
+    assert "your visit is Mon, Nov 30 at 10:15 AM EST" in text
 
 
 # -- at once ------------------------------------------------------------------------------------

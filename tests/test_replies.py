@@ -309,9 +309,7 @@ def test_a_one_when_nothing_was_asked_waits_for_a_person(ana):
 
 
 @pytest.mark.req("H-14")
-def test_on_a_familys_number_a_one_to_two_questions_is_a_yes_to_neither_until_they_say_which(
-    ana, ben, asked
-):
+def test_on_a_familys_number_a_one_to_two_questions_is_a_yes_to_neither(ana, ben, asked):
     phone_of(ana)
     phone_of(ben)
     visits = [asked(ana), asked(ben)]

@@ -16,7 +16,7 @@ from notifications.crypto import keys_loaded
 from notifications.delivery import pace
 from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.gathering import gather
-from notifications.delivery.household import whole, with_households
+from notifications.delivery.household import is_early, whole, with_households
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words
@@ -89,7 +89,7 @@ def _claim(
     rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
 ) -> list[Parcel]:
     found = list(_held(rows)[: max(limit, look)])
-    there = with_households(found, rows, _held(rows))
+    there = with_households(found, rows, _held)
     due = gather(whole(_with_free_addresses(there), there))
     report.passed_by += len({row.pk for row in found} - {row.pk for row in due})
     if not due:
@@ -98,6 +98,7 @@ def _claim(
     with keys_loaded(patients):
         profiles = profiles_for(patients)
         verdicts = judge(due, limit=limit, profiles=profiles, switched=switched)
+        verdicts = [verdict for verdict in verdicts if not is_early(verdict)]
         settle_verdicts([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 

@@ -4,43 +4,99 @@ Two workers may each find one of two visits' texts. Whoever does not hold every 
 household leaves all of it for the next look, so that no second text follows the first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from notifications import households
-from notifications.enums import ContactKind, PatientNotificationChannel, PatientNotificationType
+from notifications import clock, households
+from notifications.delivery.merging import Verdict
+from notifications.enums import (
+    OPEN_STATUSES,
+    ContactKind,
+    DeliveryStatus,
+    PatientNotificationChannel,
+    PatientNotificationType,
+)
+from notifications.facts import payload_in
 from notifications.models import Delivery
 from notifications.types import NotificationPayload
 
+Lock = Callable[[QuerySet[Delivery]], QuerySet[Delivery]]
+
 
 def with_households(
-    found: Sequence[Delivery], due: QuerySet[Delivery], held: QuerySet[Delivery]
+    found: Sequence[Delivery], due: QuerySet[Delivery], held: Lock
 ) -> list[Delivery]:
-    """Return the rows, with what else is due to their households, without what is not whole.
+    """Return the rows, with what else goes to their households, without what is not whole.
 
-    `due` is all that is due, `held` the same, locking what it reads. Two queries, and one more
-    where there is something to add; none for what never goes together.
+    `due` is all that is due; `held` locks what a query reads. Three queries, and one more where
+    there is something to add; none for what never goes together.
     """
     texts = [row for row in found if goes_together(row)]
     if not texts:
         return list(found)
     numbers = households.numbers_around({row.notification.patient_id for row in texts})
-    seen = due.filter(
-        channel__in={row.channel for row in texts},
-        notification__type__in={row.notification.type for row in texts},
-        notification__patient_id__in=numbers.keys(),
-    ).order_by()
-    wanted = set(seen.values_list("pk", flat=True)) - {row.pk for row in found}
-    added = list(held.filter(pk__in=wanted)) if wanted else []
+    beside = {
+        "channel__in": {row.channel for row in texts},
+        "notification__type__in": {row.notification.type for row in texts},
+        "notification__patient_id__in": numbers.keys(),
+    }
+    wanted = set(due.filter(**beside).order_by().values_list("pk", flat=True))
+    wanted |= _soon(Delivery.objects.filter(**beside), texts, numbers)
+    wanted -= {row.pk for row in found}
+    rows = Delivery.objects.filter(pk__in=wanted, status__in=OPEN_STATUSES)
+    added = list(held(rows.select_related("notification").order_by("id"))) if wanted else []
     missing = wanted - {row.pk for row in added}
-    rows = [*found, *added]
+    return _without_missing([*found, *added], missing=missing, numbers=numbers)
+
+
+def _soon(
+    beside: QuerySet[Delivery], texts: Sequence[Delivery], numbers: Mapping[UUID, set[str]]
+) -> set[UUID]:
+    """Return which texts of the household are to go a little later and may go with these.
+
+    As a plan is: not longer before its time than it would have been good for. What waits for a
+    reason, such as a patient's quiet hours or a carrier, is left to wait.
+    """
+    now = clock.now()
+    later = beside.filter(
+        status=DeliveryStatus.PLANNED,
+        attempts=0,
+        due_at__gt=now,
+        due_at__lte=now + households.STRETCH,
+    )
+    rows = list(later.select_related("notification"))
+    leads = {(number, word) for row in texts if rows for number, word in _keys(row, numbers)}
+    return {
+        row.pk
+        for row in rows
+        if households.is_near(due_at=row.due_at, expires_at=row.expires_at, now=now)
+        and leads & _keys(row, numbers)
+    }
+
+
+def _keys(row: Delivery, numbers: Mapping[UUID, set[str]]) -> set[tuple[str, str]]:
+    payload = payload_in(row.notification)
+    together = payload.together() if payload is not None else ""
+    mine = numbers.get(row.notification.patient_id, set()) if together else set()
+    return {(number, together) for number in mine}
+
+
+def _without_missing(
+    rows: Sequence[Delivery], *, missing: set[UUID], numbers: Mapping[UUID, set[str]]
+) -> list[Delivery]:
     if not missing:
-        return rows
+        return list(rows)
     others = Delivery.objects.filter(pk__in=missing)
     patients = set(others.values_list("notification__patient_id", flat=True))
     return without_parts(rows, gone=patients, numbers=numbers)
+
+
+def is_early(verdict: Verdict) -> bool:
+    """Return whether a text was looked at ahead of its time, and goes with no other after all."""
+    is_alone = verdict.into is None and not verdict.merged
+    return is_alone and verdict.row.due_at > clock.now() and goes_together(verdict.row)
 
 
 def whole(kept: Sequence[Delivery], rows: Sequence[Delivery]) -> list[Delivery]:
