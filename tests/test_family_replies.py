@@ -13,13 +13,9 @@ from portal.models import Appointment
 from portal.services import cancel, default_reminder_rules, reschedule
 from tests.clinic import DESK, HALF_AN_HOUR, a_visit, wall
 from tests.conftest import make_patient
-from tests.engine import ANAS_NUMBER, BENS_NUMBER, phone_of, run
+from tests.engine import ANAS_NUMBER, BENS_NUMBER, NOON, NotePayload, phone_of, run, send
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.usefixtures("carrier", "noon"),
-    pytest.mark.req("H-14"),
-]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 MORNING = wall("2026-11-30 09:30")
 LATER = MORNING + timedelta(minutes=45)
 TWO_DAYS = wall("2026-11-28 09:30")
@@ -98,6 +94,7 @@ def test_a_reply_confirms_what_it_names_and_nothing_else(visits, words, expected
     assert open_texts() == 0
 
 
+@pytest.mark.req("H-14")
 def test_the_thanks_name_the_times_that_were_confirmed_and_nobody(visits):
     assert text("1AB") == (
         "Main Street Dental: thank you. Confirmed: Mon, Nov 30: 9:30 AM EST, 10:15 AM EST. "
@@ -105,6 +102,7 @@ def test_the_thanks_name_the_times_that_were_confirmed_and_nobody(visits):
     )
 
 
+@pytest.mark.req("H-14")
 def test_the_thanks_for_one_name_that_one_alone(visits):
     answer = text("1B")
     assert "Your visit on Mon, Nov 30 at 10:15 AM EST is confirmed" in answer
@@ -131,6 +129,7 @@ def test_letters_from_a_number_that_was_asked_about_one_visit_confirm_nothing(an
     assert visit.status == Appointment.Status.BOOKED
 
 
+@pytest.mark.req("H-14")
 def test_another_number_cannot_answer_for_the_family(visits, location):
     stranger = make_patient("dan@example.com", "Dan", location)
     phone_of(stranger, BENS_NUMBER)
@@ -141,6 +140,7 @@ def test_another_number_cannot_answer_for_the_family(visits, location):
 # -- asked back, once ---------------------------------------------------------------------------
 
 
+@pytest.mark.req("H-14")
 def test_a_bare_one_is_asked_back_about_with_the_times_and_stays_open_till_they_say(visits):
     assert text("1") == WHICH
     kept = last_text()
@@ -177,6 +177,7 @@ def apart(ana, ben, book):
     return visits
 
 
+@pytest.mark.req("H-14")
 def test_two_texts_about_two_children_are_asked_back_about_with_letters(apart):
     at = wall("2026-11-29 10:05")
     assert text("1", at=at) == (
@@ -211,6 +212,15 @@ def test_where_the_practice_says_little_no_times_are_asked_back(visits, practice
     assert last_text().asked_back_at is None
 
 
+def test_what_has_no_words_for_several_is_read_by_a_person(ana, ben, note):
+    for child in (ana, ben):
+        phone_of(child)
+        send(child, NotePayload(text="Nothing for a lock screen"))
+    run()
+    assert "One of us will read this" in text("1", at=NOON)
+    assert (last_text().asked_back_at, open_texts()) == (None, 1)
+
+
 # -- what letters stand for ---------------------------------------------------------------------
 
 
@@ -238,6 +248,7 @@ def test_of_both_where_one_was_called_off_nothing_is_confirmed_unseen(visits):
     assert open_texts() == 1
 
 
+@pytest.mark.req("H-14")
 def test_letters_do_not_move_up_when_the_first_child_leaves_the_number(visits, ana):
     number = contacts.find(kind="phone", value=ANAS_NUMBER).get(patient=ana)
     contacts.remove(patient_id=ana.pk, contact_id=number.pk, actor=DESK)
@@ -271,6 +282,7 @@ def test_the_trail_says_which_text_confirmed_which_visit(visits, ana, ben):
 # -- nobody learns of anybody -------------------------------------------------------------------
 
 
+@pytest.mark.req("H-14")
 @pytest.mark.req("M-06")
 @pytest.mark.req("M-08")
 @pytest.mark.parametrize("words", ["1", "1A", "1AB", "1C", "2", "HELP", "STOP", "CANCEL", "who?"])

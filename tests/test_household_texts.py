@@ -309,18 +309,33 @@ def test_a_text_that_goes_with_no_other_after_all_keeps_its_own_time(family, boo
 # -- at once ------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True)
-def test_workers_that_claim_a_household_at_once_send_one_text(location, book, carrier):
-    numbers = [NUMBER.format(100 + each) for each in range(4)]
-    for each, number in enumerate(numbers):
-        for child in range(3):
-            patient = make_patient(f"c{each}{child}@example.com", "C", location)
+def three_households(location, book):
+    """Book two visits half an hour apart for each of three numbers; return the numbers."""
+    numbers = [NUMBER.format(100 + each) for each in range(3)]
+    for number in numbers:
+        for child in range(2):
+            patient = make_patient(f"c{child}{number}@example.com", "C", location)
             phone_of(patient, number)
             book(patient, MORNING + child * timedelta(minutes=30))
+    return numbers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_three_workers_at_once_send_each_household_one_text(location, book, carrier):
+    numbers = three_households(location, book)
+    with clock.at(TWO_DAYS):
+        side_by_side(*[run] * 3)
+        run()
+    assert sorted(carrier.numbers()) == numbers
+    assert all("A 9:30 AM, B 10:00 AM EST" in text for text in carrier.texts())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_texts_that_workers_find_at_the_same_moment_are_one(location, book, carrier):
+    numbers = three_households(location, book)
     with clock.at(TWO_DAYS):
         scheduler.make_due(report=TickReport())
         only_texts()
         side_by_side(*[delivery.run_due] * 3)
         delivery.run_due()
     assert sorted(carrier.numbers()) == numbers
-    assert all("A 9:30 AM, B 10:00 AM, C 10:30 AM" in text for text in carrier.texts())
