@@ -3,10 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 
-from notifications import clock, contacts, incoming
+from notifications import clock, contacts, delivery, incoming
 from notifications.enums import ReplyMeaning
+from notifications.incoming import replies
+from notifications.incoming.actions import Act
 from notifications.models import AuditEvent, CarrierEvent, InboundText
+from notifications.scheduler import TickReport
+from notifications.scheduler import notification_scheduler_service as scheduler
 from notifications.segments import segments
 from notifications.types import Reply
 from portal.models import Appointment
@@ -264,6 +269,26 @@ def test_the_letters_of_the_last_text_count(visits, ana, ben, book):
     run(at=wall("2026-11-30 08:35"))
     text("1A", at=wall("2026-11-30 08:40"))
     assert status(visits) == NEITHER
+    assert status(newer) == ONLY_A
+
+
+def test_a_reply_that_comes_up_late_goes_by_the_letters_of_its_own_time(
+    visits, ana, ben, book, monkeypatch
+):
+    def breaks(_heard):
+        raise OperationalError("locked out")
+
+    with monkeypatch.context() as out_of_order:
+        out_of_order.setitem(replies.ACTS, Act.CONFIRM, breaks)
+        text("1A")
+    noon = TWO_DAYS + timedelta(hours=2)
+    newer = book(ana, wall("2026-11-29 12:00")), book(ben, wall("2026-11-29 12:30"))
+    with clock.at(noon):
+        scheduler.make_due(report=TickReport())
+        delivery.run_due()
+        assert incoming.sweep() == 1
+    assert (status(visits), status(newer)) == (ONLY_A, NEITHER)
+    text("1A", at=noon)
     assert status(newer) == ONLY_A
 
 

@@ -6,7 +6,7 @@ kept its letter, or our own question which visit was meant. Both go by the time 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -37,8 +37,9 @@ class Asked:
     def key(self) -> str:
         """Return what it is about: whose, which, and when. Moved to another time, it is another."""
         made = self.row.notification
-        about = made.subject or made.pk
-        return f"{made.patient_id}:{about}:{self.payload.happens_at() or ''}"
+        at = self.payload.happens_at()
+        when = at.astimezone(UTC).isoformat() if at else ""
+        return f"{made.patient_id}:{made.subject or made.pk}:{when}"
 
     @property
     def order(self) -> tuple[datetime, UUID]:
@@ -74,7 +75,7 @@ class Board:
 
 def board_at(*, text: InboundText, addresses: Sequence[ContactPoint]) -> Board:
     """Return what is asked at a text's number, of patients who have these addresses now."""
-    said = _said(channel=text.event.channel, number_index=text.number_index)
+    said = _said(text)
     ours = {row.pk for row in addresses}
     standing = {each.key: each for each in said if each.stands and each.row.contact_id in ours}
     waiting = _open(list(standing.values()))
@@ -99,15 +100,17 @@ def _order(asked: Asked) -> tuple[datetime, UUID]:
     return asked.order
 
 
-def _said(*, channel: str, number_index: str) -> list[Asked]:
-    """Return what left for a number and asks, whosever it was, the oldest first.
+def _said(text: InboundText) -> list[Asked]:
+    """Return what had left for a text's number and asks, whosever it was, the oldest first.
 
-    Also of patients who have the number no more: their visits have letters all the same.
+    Also of patients who have the number no more: their visits have letters all the same. What
+    left after the text came is not what it answers.
     """
-    rows = _left(channel).filter(
+    rows = _left(text.event.channel).filter(
         contact__kind=ContactKind.PHONE,
-        contact__value_index=number_index,
-        created_at__gt=clock.now() - REMEMBERED,
+        contact__value_index=text.number_index,
+        created_at__gt=text.received_at - REMEMBERED,
+        created_at__lte=text.received_at,
     )
     rows = rows.select_related("notification", "contact", "merged_into")
     found = [
@@ -145,7 +148,7 @@ def _open(standing: Sequence[Asked]) -> set[str]:
 
 def _letters(text: InboundText, said: Sequence[Asked]) -> dict[str, str]:
     """Return the letters of the last text with letters, by what they stand for."""
-    back, last = _asking_back(text), _last_of_household(said)
+    back, last = _asking_back(text), _last_of_household(text, said)
     if back is not None and (last is None or back.asked_back_at >= last.started_at):
         return dict(zip(back.event.content.get(ASKED, []), LETTERS, strict=False))
     if last is None:
@@ -153,20 +156,23 @@ def _letters(text: InboundText, said: Sequence[Asked]) -> dict[str, str]:
     return {each.key: each.letter for each in said if each.text_id == last.delivery_id}
 
 
-def _last_of_household(said: Sequence[Asked]) -> DeliveryAttempt | None:
-    """Return the last text that lettered several visits, as it left."""
+def _last_of_household(text: InboundText, said: Sequence[Asked]) -> DeliveryAttempt | None:
+    """Return the last text before this one that lettered several visits, as it left."""
     leads = {each.text_id for each in said if each.row.merged_into_id}
     if not leads:
         return None
-    tries = DeliveryAttempt.objects.filter(delivery__in=leads, level__gte=Level.L1)
+    tries = DeliveryAttempt.objects.filter(
+        delivery__in=leads, level__gte=Level.L1, started_at__lte=text.received_at
+    )
     return tries.order_by("-started_at").first()
 
 
 def _asking_back(text: InboundText) -> InboundText | None:
-    """Return the last text of the number that we asked back about."""
+    """Return the last text of the number, before this one, that we asked back about."""
     others = InboundText.objects.filter(
         number_index=text.number_index,
-        asked_back_at__gt=clock.now() - REMEMBERED,
+        asked_back_at__gt=text.received_at - REMEMBERED,
+        asked_back_at__lte=text.received_at,
     ).exclude(pk=text.pk)
     return others.select_related("event").order_by("-asked_back_at", "-pk").first()
 
