@@ -146,6 +146,7 @@ class _Known:
             is_irrelevant=notification.pk in self.irrelevant,
             is_followed=_is_followed(delivery, payload),
             is_answered=_is_answered(delivery, payload),
+            together=payload.together(),
             is_escalated=_is_escalated(delivery, payload),
             choice=choice.enabled if choice else None,
             choice_at=choice.changed_at if choice else None,

@@ -47,6 +47,7 @@ class Facts(TimeFacts):
     is_readable: bool = True
     is_irrelevant: bool = False
     is_answered: bool = False
+    together: str = ""  # what it may be one text with, to the same number
     l0_only: bool = False
     # the patient
     is_departed: bool = False

@@ -23,6 +23,7 @@ from notifications.enums import NEXT_STEPS, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
 IN_APP_PART = "in_app.txt"
+LETTERS = "ABCDEF"  # of a household's visits; more than these are no longer one text
 
 # What the labels of Reason tell staff, told to the one it is about.
 TO_PATIENT = {
@@ -84,6 +85,31 @@ def message_for(*, payload: NotificationPayload, profile: PatientProfile) -> tup
     text = render(payload=payload, parts=(IN_APP_PART,), level=Level.L2, profile=profile, links={})
     with translation.override(profile.language):
         return str(payload.title), text[IN_APP_PART]
+
+
+def render_group(
+    name: str,
+    *,
+    payloads: Sequence[NotificationPayload],
+    part: str,
+    level: Level,
+    profile: PatientProfile,
+) -> str:
+    """Return a part that is about several messages of one type, which its template calls `group`.
+
+    Each of the group is what the level may see of one, with its `letter`; `letters` are all of
+    them. The template is the type's own: for "together" and the part `sms.txt` that is
+    `sms_together.txt`. Raises TemplateDoesNotExist for a type without one.
+    """
+    context = _context(payload=payloads[0], level=level, profile=profile)
+    context["group"] = [
+        payload.context(ceiling=level) | {"letter": letter}
+        for payload, letter in zip(payloads, LETTERS, strict=False)
+    ]
+    context["letters"] = LETTERS[: len(payloads)]
+    own = f"notifications/{payloads[0].type_key}/{part.replace('.', f'_{name}.')}"
+    with translation.override(profile.language), timezone.override(profile.zone):
+        return _write([own], context)
 
 
 def render_summary(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import Max, Min
 
 from notifications import (
@@ -17,21 +17,18 @@ from notifications import (
     delivery,
     heartbeats,
     inbox,
+    promotion,
     realtime,
     watermark,
-    windows,
 )
 from notifications.delivery import Unheard
-from notifications.enums import OPEN_STATUSES, AuditAction, CallOutcome, PlanStatus, Reason
-from notifications.facts import payload_in, profiles_for
+from notifications.enums import OPEN_STATUSES, CallOutcome, PlanStatus, Reason
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.reconciler import reconcile
-from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
 
 logger = logging.getLogger(__name__)
 
-ACTOR = "system:scheduler"
 BATCH = 50
 
 
@@ -92,6 +89,7 @@ class NotificationSchedulerService:
             key=key,
             due_at=due_at,
             expires_at=expires_at,
+            together=payload.together(),
             created_at=clock.now(),
         )
         ScheduledNotification.objects.bulk_create([row], ignore_conflicts=True)
@@ -187,7 +185,9 @@ class NotificationSchedulerService:
 
     def make_due(self, *, report: TickReport, limit: int = 500) -> None:
         """Turn plans that are due into messages, in batches, up to `limit`."""
-        while _promote(limit=BATCH, report=report):
+        while promoted := promotion.promote(limit=BATCH):
+            for row in promoted:
+                report.add_plan(row.status)
             if sum(report.plans.values()) >= limit:
                 break
 
@@ -218,98 +218,6 @@ class NotificationSchedulerService:
         made = PatientNotification.objects.filter(subject__in=list(subjects)).order_by()
         newest = made.values_list("subject").annotate(at=Max("created_at"))
         return dict(newest)
-
-
-@transaction.atomic
-def _promote(*, limit: int, report: TickReport) -> int:
-    """Turn a batch of due plans into messages; return how many were looked at.
-
-    Inboxes are locked before plans, in the order of ids, as everyone does who holds several; a
-    plan somebody else holds is left to them.
-    """
-    rows = _due(limit)
-    payloads = {row.pk: payload_in(row) for row in rows}
-    gone = _irrelevant(list(payloads.values()))
-    departed = _departed({row.patient_id for row in rows})
-    for row in rows:
-        payload = payloads[row.pk]
-        is_true = payload is not None and payload not in gone
-        _settle(row, payload, is_true=is_true, is_departed=row.patient_id in departed)
-        report.add_plan(row.status)
-    if rows:
-        windows.passing(windows.Window.BEFORE_PLAN)
-    return len(rows)
-
-
-def _due(limit: int) -> list[ScheduledNotification]:
-    """Return due plans, held for this transaction, in the order of patients."""
-    due = ScheduledNotification.objects.filter(
-        status=PlanStatus.PLANNED, due_at__lte=clock.now()
-    ).order_by("due_at", "id")
-    first = list(due.values_list("pk", "patient_id")[:limit])
-    realtime.lock_all(patient_ids=[patient_id for _pk, patient_id in first])
-    rows = due.filter(pk__in=[pk for pk, _patient_id in first])
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True)
-    return sorted(rows, key=lambda row: (row.patient_id, row.due_at))
-
-
-def _irrelevant(payloads: Sequence[NotificationPayload | None]) -> set[NotificationPayload]:
-    known = [payload for payload in payloads if payload is not None]
-    classes = {type(payload) for payload in known}
-    return set().union(
-        *(cls.irrelevant([each for each in known if type(each) is cls]) for cls in classes)
-    )
-
-
-def _departed(patient_ids: set[UUID]) -> set[UUID]:
-    """Return those who died or left: nothing is made for them."""
-    profiles = profiles_for(patient_ids) if patient_ids else {}
-    return {pk for pk, profile in profiles.items() if profile.is_departed}
-
-
-def _settle(
-    row: ScheduledNotification,
-    payload: NotificationPayload | None,
-    *,
-    is_true: bool,
-    is_departed: bool,
-) -> None:
-    if row.expires_at is not None and row.expires_at <= clock.now():
-        row.status, row.reason = PlanStatus.EXPIRED, Reason.EXPIRED
-    elif is_departed:
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.DEPARTED
-    elif payload is None:
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
-    elif not is_true:
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.CANCELLED
-    else:
-        _make(row, payload)
-    row.settled_at = clock.now()
-    row.save(update_fields=["status", "reason", "notification", "settled_at"])
-    if row.status != PlanStatus.SENT:
-        audit.record(
-            action=AuditAction.PLAN,
-            actor=ACTOR,
-            patient_id=row.patient_id,
-            obj=row,
-            status=str(row.status),
-        )
-
-
-def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
-    """Make the message of a plan. One that cannot be written must not keep the others waiting."""
-    try:
-        with transaction.atomic():
-            row.notification = patient_notification_service.create_notification(
-                patient_id=row.patient_id, payload=payload, key=row.key, subject=row.subject
-            )
-        row.status = PlanStatus.SENT
-    except (OperationalError, InterfaceError):  # the database is away, or wants it again
-        raise
-    except Exception as fault:
-        logger.error("plan %s cannot be written: %s", row.pk, type(fault).__name__)
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
 
 
 def tick() -> None:

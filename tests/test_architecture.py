@@ -32,13 +32,16 @@ ENGINE = [
     "providers",
     "channels",
     "consent",  # a stop, in contacts, takes it back
-    "contacts preferences told",
+    "contacts told",
+    "preferences",
     "facts",
+    "households",
     "inbox history delivery",
     "creation",
     "services",
     "incoming",
     "reconciler",
+    "promotion",
     "scheduler",
     "holding queue",
     "api",  # above the others, because a socket's frames have the API's shapes

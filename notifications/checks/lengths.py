@@ -13,10 +13,16 @@ from django.core.checks import Warning, register
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 
 from notifications.channels.base import Channel
-from notifications.enums import Level, PatientNotificationChannel, PatientNotificationType
-from notifications.rendering import public_url, render
+from notifications.enums import (
+    ContactKind,
+    Level,
+    PatientNotificationChannel,
+    PatientNotificationType,
+)
+from notifications.rendering import public_url, render, render_group
 from notifications.types import NotificationPayload, PatientProfile
 
+HOUSEHOLDS = (2, 3, 4)  # visits in one text; of more, the neutral sentence may go
 LONG_NAME, LONG_NUMBER = "W" * 120, "+1 (555) 555-0100 extension 1234"
 # A Wednesday of September, half past twelve in the east: the longest names a calendar has.
 LONG_MOMENT = datetime.fromisoformat("2026-09-30T16:30:00+00:00")
@@ -43,17 +49,28 @@ def _too_long(channel: Channel, cls: type[NotificationPayload]) -> Iterator[str]
     payload = _stretched(cls.example())
     for language, _name in settings.LANGUAGES:
         try:
-            content = render(
-                payload=payload,
-                parts=channel.parts,
-                level=Level(channel.ceiling),
-                profile=_profile(language),
-                links={"short_url": public_url("/m")},
-            )
+            contents = list(_contents(channel, payload, _profile(language)))
         except (TemplateDoesNotExist, TemplateSyntaxError):
             continue  # reported elsewhere, or by whoever renders it first
-        if all(content.values()) and not channel.fits(channel.prepare(content)):
+        if any(all(said.values()) and not channel.fits(channel.prepare(said)) for said in contents):
             yield language
+
+
+def _contents(
+    channel: Channel, payload: NotificationPayload, profile: PatientProfile
+) -> Iterator[dict[str, str]]:
+    """Yield what a channel says of a message, and of those of a household that go as one."""
+    level = Level(channel.ceiling)
+    links = {"short_url": public_url("/m")}
+    yield render(payload=payload, parts=channel.parts, level=level, profile=profile, links=links)
+    if channel.contact_kind != ContactKind.PHONE or not payload.together():
+        return
+    for count in HOUSEHOLDS:
+        group = [payload] * count
+        yield {
+            part: render_group("together", payloads=group, part=part, level=level, profile=profile)
+            for part in channel.parts
+        }
 
 
 def _profile(language: str) -> PatientProfile:

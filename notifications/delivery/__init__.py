@@ -22,6 +22,7 @@ from notifications.delivery.climbing import NextStep, next_step
 from notifications.delivery.desk import for_a_person, lift_cap, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers, Outcome
+from notifications.delivery.lettering import LETTER
 from notifications.delivery.record import record
 from notifications.delivery.recover import answer_open, cancel_open, cancel_open_of, recover
 from notifications.delivery.settle import settle
@@ -30,6 +31,7 @@ from notifications.delivery.unheard import Unheard, called_off_unheard, merge
 from notifications.delivery.words import links_for, written
 
 __all__ = [
+    "LETTER",
     "WORK_SECONDS",
     "NextStep",
     "Report",

@@ -17,6 +17,7 @@ from notifications.delivery import pace
 from notifications.delivery.blocked import tell_desk
 from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.gathering import gather
+from notifications.delivery.household import is_early, whole, with_households
 from notifications.delivery.judging import Verdict, judge
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words
@@ -89,23 +90,28 @@ def _claim_one_to_try(switch: Switch, switched: Switches, report: Report) -> lis
 def _claim(
     rows: QuerySet[Delivery], switched: Switches, *, limit: int, look: int, report: Report
 ) -> list[Parcel]:
-    found = list(rows[: max(limit, look)])
-    free = _with_free_addresses(found)
-    due = gather(free)
-    report.passed_by += len(found) - len({row.pk for row in due} & {row.pk for row in found})
+    found = list(_held(rows)[: max(limit, look)])
+    there = with_households(found, rows, _held)
+    due = gather(whole(_with_free_addresses(there), there))
+    report.passed_by += len({row.pk for row in found} - {row.pk for row in due})
     if not due:
         return []
     patients = {row.notification.patient_id for row in due}
     with keys_loaded(patients):
         profiles = profiles_for(patients)
         verdicts = judge(due, limit=limit, profiles=profiles, switched=switched)
+        verdicts = [verdict for verdict in verdicts if not is_early(verdict)]
         settle_verdicts([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])
 
 
 def _due(rows: QuerySet[Delivery], *before_rank: str) -> QuerySet[Delivery]:
     rows = rows.filter(due_at__lte=clock.now()).select_related("notification")
-    rows = rows.order_by(*before_rank, "rank", "due_at", "id")
+    return rows.order_by(*before_rank, "rank", "due_at", "id")
+
+
+def _held(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Lock what is read, and leave out what somebody else holds."""
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
@@ -133,6 +139,7 @@ def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
 
 def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
     """Write what is not sent now: held, or skipped with its reason."""
+    _readdress([verdict for verdict in verdicts if verdict.into])  # an answer is found by it
     for group in _alike(verdicts, by=_outcome):
         decision = group[0].decision
         status = DeliveryStatus.HELD
@@ -152,9 +159,7 @@ def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
 
 def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
     """Take out the lease of what is sent now, and write its attempt before the call (R-04)."""
-    Delivery.objects.bulk_update(
-        [verdict.row for verdict in verdicts if verdict.is_readdressed], ["contact"]
-    )
+    _readdress(verdicts)
     for group in _alike(verdicts, by=_start):
         row = group[0].row
         move_all(
@@ -194,6 +199,13 @@ def count_texts(attempts: Sequence[DeliveryAttempt]) -> None:
     changed = ["number_index", "used_at"]
     TextUse.objects.bulk_create(
         uses, update_conflicts=True, unique_fields=["delivery"], update_fields=changed
+    )
+
+
+def _readdress(verdicts: Sequence[Verdict]) -> None:
+    """Note to which address a text goes that was made for another."""
+    Delivery.objects.bulk_update(
+        [verdict.row for verdict in verdicts if verdict.is_readdressed], ["contact"]
     )
 
 

@@ -4,18 +4,20 @@ Changes no row. `claim` writes what is decided here.
 """
 
 import logging
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from django.db import Error
 
 from notifications import clock
+from notifications.delivery.lettering import earliest, household_key, lettered
 from notifications.delivery.merging import Verdict, first_of, merge
 from notifications.delivery.tally import Tally
 from notifications.delivery.words import compose
 from notifications.enums import Action, ContactKind, PatientNotificationPriority, Reason
 from notifications.facts import facts_for
+from notifications.households import common_profile
 from notifications.models import Delivery
 from notifications.policy import Decision, Facts, decide
 from notifications.switches import Switches
@@ -45,36 +47,47 @@ def judge(
     addressed_to = [row.contact_id for row in due]
     known = facts_for(deliveries=due, now=clock.now(), profiles=profiles, switched=switched)
     decided = _decided(zip(due, known, addressed_to, strict=True), tally=tally or Tally())
-    merged = first_of(merge(decided, key=_group_of), limit=limit)
-    verdicts = [_worded(each, profiles[each.row.notification.patient_id]) for each in merged]
+    merged = merge(decided, key=summary_key)
+    merged = lettered(merge(merged, key=household_key, lead=earliest))
+    verdicts = [_worded(each, _profile(each, profiles)) for each in first_of(merged, limit=limit)]
     leads = {each.row.pk for each in verdicts if each.words is not None}
     return [each for each in verdicts if each.into is None or each.into.pk in leads]
 
 
 def _decided(rows: Iterable[tuple[Delivery, Facts, UUID | None]], *, tally: Tally) -> list[Verdict]:
-    """Decide in order; what the tally counts of a row that is sent, later ones are told."""
-    verdicts, begun = [], set()
+    """Decide in order; what is sent is counted before the next is decided on, a group once."""
+    verdicts: list[Verdict] = []
+    begun: set[Hashable] = set()
     for row, facts, contact_id in rows:
-        group = summary_key(row, facts)
-        is_counted = group in begun  # with the first of those it goes with
-        facts = facts if is_counted else tally.added_to(facts, row=row)
-        verdicts.append(_verdict(row, facts, contact_id))
-        if verdicts[-1].is_sent and not is_counted:
-            tally.note(row, facts)
-            begun |= {group} - {None}
+        verdict = _verdict(row, facts, contact_id)
+        group = verdict.is_sent and (summary_key(verdict) or household_key(verdict))
+        if verdict.is_sent and group not in begun:
+            facts = tally.added_to(facts, row=row)
+            verdict = _verdict(row, facts, contact_id)
+            begun |= {group} - {None} if _count(verdict, facts, tally) else set()
+        verdicts.append(verdict)
     return verdicts
 
 
-def _group_of(verdict: Verdict) -> Hashable | None:
-    return summary_key(verdict.row, verdict.facts)
+def _count(verdict: Verdict, facts: Facts, tally: Tally) -> bool:
+    if verdict.is_sent:
+        tally.note(verdict.row, facts)
+    return verdict.is_sent
 
 
-def summary_key(row: Delivery, facts: Facts) -> Hashable | None:
+def summary_key(verdict: Verdict) -> Hashable | None:
     """Return what tells the e-mails that are one summary: the patient and the address."""
-    is_mail = facts.contact_kind == ContactKind.EMAIL
+    facts = verdict.facts
+    is_mail = facts is not None and facts.contact_kind == ContactKind.EMAIL
     if not (is_mail and facts.digest and facts.priority == PatientNotificationPriority.LOW):
         return None
-    return "summary", row.notification.patient_id, row.contact_id
+    return "summary", verdict.row.notification.patient_id, verdict.row.contact_id
+
+
+def _profile(verdict: Verdict, profiles: Mapping[UUID, PatientProfile]) -> PatientProfile:
+    """Return how to address whom it goes to: of a household's text, all of them."""
+    patients = [row.notification.patient_id for row in (verdict.row, *verdict.merged)]
+    return common_profile([profiles[patient_id] for patient_id in patients])
 
 
 def _verdict(row: Delivery, facts: Facts, contact_id: UUID | None) -> Verdict:

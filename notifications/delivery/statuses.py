@@ -63,7 +63,12 @@ def move(row: Delivery, status: DeliveryStatus, **changes: Any) -> bool:
 
 def _bring_back(lead: Delivery) -> None:
     """Plan again what was to be said by a message that has not gone, to be decided on anew."""
-    said_by_it = Delivery.objects.filter(merged_into=lead, status=DeliveryStatus.SKIPPED)
+    if lead.contact is None:
+        return
+    same_address = Delivery.objects.filter(  # which has an index; `merged_into` has none
+        contact__kind=lead.contact.kind, contact__value_index=lead.contact.value_index
+    )
+    said_by_it = same_address.filter(merged_into=lead, status=DeliveryStatus.SKIPPED)
     again = {"reason": Reason.NONE, "reason_params": {}, "merged_into": None}
     back = [
         row

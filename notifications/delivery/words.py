@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from notifications import preferences, privacy, rendering
 from notifications.enums import (
+    ContactKind,
     Level,
     PatientNotificationChannel,
     PatientNotificationPriority,
@@ -42,7 +43,10 @@ def compose(
     notification = row.notification
     payload = payload_of(type_key=notification.type, data=notification.payload)
     channel = PatientNotificationChannel.known(row.channel)
-    if merged:
+    if merged and channel.contact_kind == ContactKind.PHONE:
+        links = links_for(row, payload_class=type(payload), profile=profile)
+        level, content = _of_household([row, *merged], level=level, profile=profile, links=links)
+    elif merged:
         links = _links_of_group([row, *merged], profile=profile)
         said = _summary([row, *merged], level=level, profile=profile, links=links)
         text = Text(level=level, content=said)
@@ -61,6 +65,30 @@ def compose(
         sender=profile.public_name,
     )
     return Words(envelope=envelope, content=text.content, is_blocked=text.is_blocked)
+
+
+def _of_household(
+    rows: Sequence[Delivery], *, level: Level, profile: PatientProfile, links: Mapping[str, str]
+) -> tuple[Level, dict[str, str]]:
+    """Return the words of one text for a household's visits, the earliest first.
+
+    Where those do not fit, the neutral sentence, once.
+    """
+    channel = PatientNotificationChannel.known(rows[0].channel)()
+    payloads = [
+        payload_of(type_key=row.notification.type, data=row.notification.payload) for row in rows
+    ]
+    if level > Level.L0:
+        said = {
+            part: rendering.render_group(
+                "together", payloads=payloads, part=part, level=level, profile=profile
+            )
+            for part in channel.parts
+        }
+        content = channel.prepare(said)
+        if channel.fits(content):
+            return level, content
+    return written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
 
 
 def _summary(

@@ -156,6 +156,28 @@ CONFIRM = re.compile(
     r"|confirmo|confirmar|confirmado|confirmada|confirmamos)(?: 1)?"
     rf"(?: (?:my|the|our|this|mi|la|nuestra)(?: {VISIT}))?(?: {VISIT})?"
 )
+# Around what names one of a household's visits, where a yes is said as well.
+YES_BEFORE = re.compile(
+    r"^(?:(?:reply|press) )?(?:(?:i|we|id like to|i want to|quiero) )?"
+    r"(?:confirm|confirmed|confirming|confirmo|confirmar|confirmamos)(?: (?:for|para|1))?"
+    r"(?= )|^(?:reply|press)(?= )"
+)
+YES_AFTER = re.compile(r" (?:to confirm|para confirmar|confirm(?:ed|o|ad[oa]s?)?|only)$")
+# "the visit A", "la cita A", "only A"
+BEFORE_A_LETTER = re.compile(rf"^(?:(?:only|solo) )?(?:(?:the|la|las) )?(?:{VISIT} )?")
+BETWEEN_LETTERS = re.compile(r"\b(?:and|y|plus)(?: (?:the|la))?\b")
+ONES = {"1": "1", "one": "1", "uno": "1"}
+_THEM = rf"(?:the |las |los )?(?:kids|children|ninos|hijos|times|{VISIT})"
+OF_WHOM = rf"(?: (?:of (?:them|us)|{_THEM}))?(?: 1)?"
+BOTH = re.compile(
+    r"(?:1 )?(?:both|boht|bohth|btoh|the two|ambos|ambas|anbas|(?:los|las) dos)" + OF_WHOM
+)
+ALL = re.compile(
+    r"(?:1 )?(?:all(?: three)?|todos|todas|everyone|everybody|(?:los|las) tres)" + OF_WHOM
+)
+CALL_ABOUT = re.compile(r"2 ?[a-f](?: ?[a-f])*")
+# Pictures that go with a yes; any other may be the no that the words leave out.
+GLAD = frozenset("👍👌🙏✅✔☑🆗💯😀😁😃😄😊🙂🙃😉😍🥰😇🤗🎉❤💙💚💛💜🤍🦷😬👏🙌📅🗓⏰🕘🕙👦👧👶👪")
 CALL = re.compile(
     r"(?:(?:reply|press|option|number|opcion|numero) )?(?:2|two|dos)(?: call(?: me)?)?"
     r"|(?:(?:can|could|would|will) (?:you|someone|somebody) )?(?:have someone )?"

@@ -11,6 +11,7 @@ import re
 
 from notifications.enums import ReplyMeaning
 from notifications.incoming import vocabulary
+from notifications.incoming.naming import is_named_with_a_one
 from notifications.incoming.spelling import clauses_of, plain, words_of
 
 ABOUT_A_VISIT = re.compile(
@@ -31,6 +32,10 @@ def meaning_of(text: str) -> ReplyMeaning:
         return ReplyMeaning.HELP
     if vocabulary.CALL.fullmatch(said) and not (is_question and said.isdigit()):
         return ReplyMeaning.CALL
+    if vocabulary.CALL_ABOUT.fullmatch(said) and not is_question:
+        return ReplyMeaning.CALL
+    if is_named_with_a_one(text):
+        return ReplyMeaning.CONFIRM
     if vocabulary.CONFIRM.fullmatch(said) and not is_question:  # "1?" is no answer
         return ReplyMeaning.CONFIRM
     return ReplyMeaning.UNCLEAR

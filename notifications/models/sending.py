@@ -78,7 +78,7 @@ class Delivery(models.Model):
         max_length=16, choices=DeliveryStatus.choices, default=DeliveryStatus.PLANNED
     )
     reason = models.CharField(max_length=32, choices=Reason.choices, blank=True)
-    reason_params = models.JSONField(default=dict, blank=True)  # dates only
+    reason_params = models.JSONField(default=dict, blank=True)  # dates, or a letter
     rank = models.PositiveSmallIntegerField(default=2)  # of the priority: urgent is 0
     level = models.PositiveSmallIntegerField(choices=Level.choices, default=Level.L0)
     due_at = models.DateTimeField()

@@ -30,6 +30,20 @@ def visit_day(moment: datetime | None, zone: str = "UTC") -> str:
 
 
 @register.filter
+def wall_time(moment: datetime | None, zone: str = "UTC") -> str:
+    """Return "9:30 AM" where the visit is, for texts that name the zone once."""
+    if moment is None:
+        return ""
+    return formats.time_format(moment.astimezone(ZoneInfo(zone or "UTC")), _("g:i A"))
+
+
+@register.filter
+def zone_name(moment: datetime | None, zone: str = "UTC") -> str:
+    """Return "EST": what the wall clock of a zone is called at a moment."""
+    return "" if moment is None else moment.astimezone(ZoneInfo(zone or "UTC")).tzname() or ""
+
+
+@register.filter
 def clock_time(moment: datetime | None) -> str:
     """Return "2:05 PM EST" in the zone of the reader."""
     return "" if moment is None else _clock(timezone.localtime(moment))

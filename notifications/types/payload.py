@@ -111,6 +111,13 @@ class NotificationPayload(ABC):
         """
         return ""
 
+    def happens_at(self) -> datetime | None:
+        """Return when that which it speaks of happens (aware), or None.
+
+        A household's visits are lettered in this order.
+        """
+        return None
+
     def same_as(self) -> str:
         """Return what makes it the same message for another patient; empty: nothing does.
 

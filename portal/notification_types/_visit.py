@@ -47,6 +47,9 @@ class VisitPayload(NotificationPayload):
     def expires_at(self) -> datetime:
         return self.appointment_date
 
+    def happens_at(self) -> datetime:
+        return self.appointment_date
+
     @classmethod
     def irrelevant(cls, payloads: Iterable["VisitPayload"]) -> set["VisitPayload"]:
         """Return those that no longer say what stands in the book. One query."""

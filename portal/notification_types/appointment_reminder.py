@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
@@ -48,6 +50,16 @@ class AppointmentReminderPayload(VisitPayload):
         if self.ladder not in LADDERS or self.reach_by is None:
             return ()
         return ladder(steps=LADDERS[self.ladder], reach_by=self.reach_by)
+
+    def together(self) -> str:
+        """One text for a household's visits of one day at one place, all asking or none.
+
+        Short whatever the place is called, and without anything of the patient.
+        """
+        day = self.appointment_date.astimezone(ZoneInfo(self.location_zone)).date()
+        place = f"{self.location_name}|{self.location_address}|{self.location_zone}"
+        asks = "ask" if self.asks_to_confirm else "tell"
+        return f"visits:{sha256(place.encode()).hexdigest()[:16]}:{day}:{asks}"
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT
