@@ -45,11 +45,10 @@ def compose(
     channel = PatientNotificationChannel.known(row.channel)
     if merged and channel.contact_kind == ContactKind.PHONE:
         links = links_for(row, payload_class=type(payload), profile=profile)
-        level, content = _of_household([row, *merged], level=level, profile=profile, links=links)
+        text = _of_household([row, *merged], level=level, profile=profile, links=links)
     elif merged:
         links = _links_of_group([row, *merged], profile=profile)
-        said = _summary([row, *merged], level=level, profile=profile, links=links)
-        text = Text(level=level, content=said)
+        text = _summary([row, *merged], level=level, profile=profile, links=links)
     else:
         links = links_for(row, payload_class=type(payload), profile=profile)
         text = written(row, payload=payload, level=level, profile=profile, links=links)
@@ -69,7 +68,7 @@ def compose(
 
 def _of_household(
     rows: Sequence[Delivery], *, level: Level, profile: PatientProfile, links: Mapping[str, str]
-) -> tuple[Level, dict[str, str]]:
+) -> Text:
     """Return the words of one text for a household's visits, the earliest first.
 
     Where those do not fit, the neutral sentence, once.
@@ -87,22 +86,20 @@ def _of_household(
         }
         content = channel.prepare(said)
         if channel.fits(content):
-            return level, content
+            return Text(level=level, content=content)
     return written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
 
 
 def _summary(
     rows: Sequence[Delivery], *, level: Level, profile: PatientProfile, links: Mapping[str, str]
-) -> dict[str, str]:
+) -> Text:
     """Return the words of one e-mail for several messages: how many, and their constant titles."""
     channel = PatientNotificationChannel.known(rows[0].channel)()
     titles = [row.notification.title for row in rows]
-    parts = channel.parts
-    return channel.prepare(
-        rendering.render_summary(
-            parts=parts, titles=titles, level=level, profile=profile, links=links
-        )
+    said = rendering.render_summary(
+        parts=channel.parts, titles=titles, level=level, profile=profile, links=links
     )
+    return Text(level=level, content=channel.prepare(said))
 
 
 def _links_of_group(rows: Sequence[Delivery], *, profile: PatientProfile) -> dict[str, str]:
