@@ -134,7 +134,11 @@ def _write(
     ]
     PatientNotification.objects.bulk_create(rows)
     Delivery.objects.bulk_create(
-        [each for row in rows for each in _candidates(row, contacts.get(row.patient_id, []))]
+        [
+            each
+            for draft, row in zip(drafts, rows, strict=True)
+            for each in _candidates(row, draft.payload, contacts.get(row.patient_id, []))
+        ]
     )
     audit.record_many(
         action=AuditAction.CREATED,
@@ -182,11 +186,14 @@ def _contacts(patient_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
     return found
 
 
-def _candidates(row: PatientNotification, contacts: Sequence[ContactPoint]) -> list[Delivery]:
+def _candidates(
+    row: PatientNotification, payload: NotificationPayload, contacts: Sequence[ContactPoint]
+) -> list[Delivery]:
     """Return a delivery for every channel and address; policy decides on each at its claim."""
     return [
         _candidate(row, channel, contact)
         for channel in PatientNotificationChannel.classes()
+        if channel.key not in payload.leaves_out()
         for contact in _addresses(channel, contacts)
     ]
 
@@ -224,7 +231,7 @@ def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
     profile = _profiles([patient_id])[patient_id]
     draft = Draft(patient_id=patient_id, payload=payload, priority=priority_of(payload, None))
     row = _notification(draft, profile, seq=0)
-    rows = _candidates(row, _contacts([patient_id]).get(patient_id, []))
+    rows = _candidates(row, payload, _contacts([patient_id]).get(patient_id, []))
     known = facts_for(deliveries=rows, now=clock.now())
     return [
         _preview(each, facts, payload, profile) for each, facts in zip(rows, known, strict=True)

@@ -10,10 +10,21 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 
-from notifications import audit, clock, delivery, heartbeats, inbox, realtime, watermark, windows
+from notifications import (
+    audit,
+    clock,
+    delivery,
+    heartbeats,
+    inbox,
+    plans,
+    realtime,
+    watermark,
+    windows,
+)
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import PatientNotification, ScheduledNotification
+from notifications.plans import PlanDraft
 from notifications.reconciler import reconcile
 from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
@@ -71,19 +82,17 @@ class NotificationSchedulerService:
         The same `key` returns the plan that is there, whatever became of it. After `expires_at`
         it is no longer made.
         """
-        row = ScheduledNotification(
+        draft = PlanDraft(
             patient_id=patient_id,
-            type=payload.type_key,
-            payload=payload.dump(),
+            payload=payload,
             subject=subject,
             rule=rule,
-            revision=revision,
-            key=key,
             due_at=due_at,
+            key=key,
+            revision=revision,
             expires_at=expires_at,
-            created_at=clock.now(),
         )
-        ScheduledNotification.objects.bulk_create([row], ignore_conflicts=True)
+        plans.plan_many([draft])
         return ScheduledNotification.objects.get(key=key)  # another's, where it was there
 
     @transaction.atomic
@@ -152,9 +161,19 @@ class NotificationSchedulerService:
             found.setdefault(row.subject, []).append(row)
         return found
 
-    def last_told(self, *, subjects: Iterable[str]) -> dict[str, datetime]:
+    def planned_of_type(
+        self, *, patient_ids: Iterable[UUID], type_key: str
+    ) -> list[ScheduledNotification]:
+        """Return the plans of a type that patients have, or had and that became a message."""
+        rows = ScheduledNotification.objects.filter(patient_id__in=list(patient_ids), type=type_key)
+        live = rows.filter(status__in=(PlanStatus.PLANNED, PlanStatus.SENT))
+        return list(live.defer("payload").order_by("due_at"))
+
+    def last_told(self, *, subjects: Iterable[str], type_key: str = "") -> dict[str, datetime]:
         """Return when the newest message about each subject was made. Aware. One query."""
         made = PatientNotification.objects.filter(subject__in=list(subjects)).order_by()
+        if type_key:
+            made = made.filter(type=type_key)
         newest = made.values_list("subject").annotate(at=Max("created_at"))
         return dict(newest)
 

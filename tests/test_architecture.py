@@ -33,6 +33,7 @@ ENGINE = [
     "contacts preferences",
     "facts",
     "inbox history delivery",
+    "plans",
     "creation",
     "services",
     "incoming",
@@ -52,6 +53,7 @@ OUTBOX_MAY_OPEN = {"enums", "types", "crypto", "clock"}
 PORTAL_MAY_OPEN = {
     "services",
     "scheduler",
+    "plans",  # many at once, for the book's own calendar
     "preferences",
     "contacts",
     "consent",

@@ -20,8 +20,8 @@ LAST_MOMENT = timedelta(minutes=30)
 class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
     `current_until`: when the next reminder of this visit takes over; None for the last one.
-
-    Its channels go out side by side. One that asks becomes a ladder when texts can be answered.
+    `saves_the_date`: weeks ahead, asks nothing, and takes none of the few texts a week.
+    `ladder`, if any, is climbed by `reach_by` (aware): the last moment the desk can still act.
     """
 
     type_key = "appointment_reminder"
@@ -31,6 +31,9 @@ class AppointmentReminderPayload(VisitPayload):
 
     asks_to_confirm: bool = public(default=False)
     current_until: datetime | None = public(default=None)
+    ladder: str = public(default="")
+    reach_by: datetime | None = public(default=None)
+    saves_the_date: bool = public(default=False)
 
     @classmethod
     def example(cls) -> Self:
@@ -38,6 +41,9 @@ class AppointmentReminderPayload(VisitPayload):
 
     def actions(self) -> tuple[str, ...]:
         return ("confirm",) if self.asks_to_confirm else ()
+
+    def leaves_out(self) -> tuple[str, ...]:
+        return ("sms", "push") if self.saves_the_date else ()
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT

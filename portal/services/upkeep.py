@@ -23,4 +23,4 @@ def plan_missing() -> int:
     lacking = [pk for subject, pk in subjects.items() if subject not in planned]
     if not lacking:
         return 0
-    return sum(backfill(Appointment.objects.filter(pk__in=lacking).order_by("pk")).plans.values())
+    return backfill(Appointment.objects.filter(pk__in=lacking)).added.total()

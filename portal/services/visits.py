@@ -14,7 +14,7 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
-from portal.services.reminders import plan_reminders, stop_asking
+from portal.services.reminders import plan_visit, stop_asking
 
 Status = Appointment.Status
 
@@ -48,7 +48,7 @@ def book(
         created_at=clock.now(),
     )
     _note(visit, change="booked", actor=actor)
-    plan_reminders(visit, with_overdue=not announce)
+    plan_visit(visit, is_told_now=announce)
     if announce:
         tell_booked(visit, actor=actor)
     return visit
@@ -123,24 +123,38 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
 
 
 @transaction.atomic
-def complete(*, appointment_id: UUID, actor: str) -> Appointment:
-    """Note that a visit took place. Corrects one that was marked as missed."""
+def complete(
+    *, appointment_id: UUID, actor: str, treatment: str = "", watch_for: str = ""
+) -> Appointment:
+    """Note that a visit took place. Corrects one that was marked as missed.
+
+    Who was treated is asked some days later how they are: `treatment` says what was done and
+    `watch_for` when to call at once, in words the patient knows. They can be added later.
+    """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
     if visit.status != Status.COMPLETED:
         _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED, actor=actor)
+    if treatment:
+        visit.treatment, visit.watch_for = treatment, watch_for or None
+        visit.save(update_fields=["treatment", "watch_for"])
+    plan_visit(visit)
     return visit
 
 
 @transaction.atomic
 def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
-    """Note that the patient did not come. Corrects one that was marked as completed."""
+    """Note that the patient did not come, who hears of it the same evening.
+
+    Corrects one that was marked as completed.
+    """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
     if visit.starts_at > clock.now():
         raise Refused(_("This visit has not begun yet."), field="starts_at")
     if visit.status != Status.MISSED:
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
+        plan_visit(visit)
     return visit
 
 
@@ -150,7 +164,9 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
 def _locked(appointment_id: UUID) -> Appointment:
     """Return the visit, its row held until the transaction ends."""
     rows = Appointment.objects.select_for_update(of=("self",))
-    return _known(rows.select_related("provider", "location"), appointment_id, "appointment_id")
+    return _known(
+        rows.select_related("patient", "provider", "location"), appointment_id, "appointment_id"
+    )
 
 
 def _known(rows: models.QuerySet, row_id: UUID, field: str) -> Any:
@@ -199,4 +215,4 @@ def _start_anew(visit: Appointment, *, announce: bool) -> None:
     visit.status, visit.confirmed_at = Status.BOOKED, None
     visit.save()
     notification_scheduler_service.cancel(subject=visit.subject, reason=Reason.CANCELLED)
-    plan_reminders(visit, with_overdue=not announce)
+    plan_visit(visit, is_told_now=announce)

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from notifications import clock
-from portal.services.backfill import Backfilled, backfill, visits_ahead
+from portal.services.backfill import backfill, visits_ahead
+from portal.services.planning import Replanned
 
 MOST_DAYS = 3660  # ten years: further on there is no book
 
@@ -41,15 +42,15 @@ class Command(BaseCommand):
         with self._progress(total=visits.count(), quiet=options["json"]) as advance:
             done = backfill(visits, is_rehearsal=options["dry_run"], on_progress=advance)
         if options["json"]:
-            self.stdout.write(json.dumps({**vars(done), "written": not options["dry_run"]}))
+            self.stdout.write(json.dumps(_said(done, is_written=not options["dry_run"])))
         else:
             self._tell(done, is_rehearsal=options["dry_run"])
 
-    def _tell(self, done: Backfilled, *, is_rehearsal: bool) -> None:
-        rules = ", ".join(f"{name} {count:,}" for name, count in sorted(done.plans.items()))
+    def _tell(self, done: Replanned, *, is_rehearsal: bool) -> None:
+        rules = ", ".join(f"{name} {count:,}" for name, count in sorted(done.added.items()))
         verb = "To plan" if is_rehearsal else "Planned"
-        self.stdout.write(f"Visits ahead: {done.looked_at:,}; lacking a reminder: {done.lacking:,}")
-        self.stdout.write(f"{verb}: {done.plans.total():,} reminders{f' ({rules})' * bool(rules)}")
+        self.stdout.write(f"Visits ahead: {done.looked_at:,}; lacking a reminder: {done.changed:,}")
+        self.stdout.write(f"{verb}: {done.added.total():,} reminders{f' ({rules})' * bool(rules)}")
         if done.at_once:
             self.stdout.write(f"Due already, so sent by the next run: {done.at_once:,}")
         if is_rehearsal:
@@ -78,6 +79,16 @@ class _Lines:
     def __call__(self, count: int) -> None:
         self.done += count
         self.say(f"{self.done:,} of {max(self.done, self.total):,} visits")
+
+
+def _said(done: Replanned, *, is_written: bool) -> dict[str, Any]:
+    return {
+        "looked_at": done.looked_at,
+        "lacking": done.changed,
+        "at_once": done.at_once,
+        "plans": done.added,
+        "written": is_written,
+    }
 
 
 def _start_of(text: str | None) -> datetime | None:
