@@ -74,6 +74,13 @@ def about(*, subjects: Iterable[str], hold: bool) -> dict[str, list[Plan]]:
     return found
 
 
+def standing_of_type(*, patient_ids: Iterable[UUID], type_key: str) -> list[Plan]:
+    """Return the plans of a type that patients have, or had and that became a message."""
+    rows = ScheduledNotification.objects.filter(patient_id__in=list(patient_ids), type=type_key)
+    live = rows.filter(status__in=(PlanStatus.PLANNED, PlanStatus.SENT))
+    return list(live.defer("payload").order_by("due_at"))
+
+
 def correct(
     row: Plan,
     *,

@@ -161,14 +161,6 @@ class NotificationSchedulerService:
             found.setdefault(row.subject, []).append(row)
         return found
 
-    def planned_of_type(
-        self, *, patient_ids: Iterable[UUID], type_key: str
-    ) -> list[ScheduledNotification]:
-        """Return the plans of a type that patients have, or had and that became a message."""
-        rows = ScheduledNotification.objects.filter(patient_id__in=list(patient_ids), type=type_key)
-        live = rows.filter(status__in=(PlanStatus.PLANNED, PlanStatus.SENT))
-        return list(live.defer("payload").order_by("due_at"))
-
     def last_told(self, *, subjects: Iterable[str], type_key: str = "") -> dict[str, datetime]:
         """Return when the newest message about each subject was made. Aware. One query."""
         made = PatientNotification.objects.filter(subject__in=list(subjects)).order_by()

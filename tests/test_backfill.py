@@ -13,7 +13,7 @@ from portal.models import Appointment, ReminderRule, User
 from portal.services import backfill as backfilling
 from portal.services import cancel, confirm, default_reminder_rules, reschedule
 from portal.services.backfill import backfill, visits_ahead
-from portal.services.planning import replanning
+from portal.services.visit_calendar import replanning
 from tests.clinic import DESK, HALF_AN_HOUR, a_visit
 from tests.engine import NOON, email_of, run
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from portal.models import Appointment
-from portal.services.planning import VisitFacts, to_plan
-from portal.services.planning.times import moment_before
 from portal.services.reminders import DEFAULT_RULES, reminder_steps
+from portal.services.visit_calendar import VisitFacts, to_plan
+from portal.services.visit_calendar.times import moment_before
 from tests.clinic import DENVER, NEW_YORK, wall
 
 NEW_YEAR, A_MINUTE = datetime(2026, 1, 1, tzinfo=UTC), timedelta(minutes=1)

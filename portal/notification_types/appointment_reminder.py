@@ -21,7 +21,8 @@ class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
     `current_until`: when the next reminder of this visit takes over; None for the last one.
     `saves_the_date`: weeks ahead, asks nothing, and takes none of the few texts a week.
-    `ladder`, if any, is climbed by `reach_by` (aware): the last moment the desk can still act.
+    `ladder` (of `ReminderRule.Ladder`) begins at `asks_from` and must have reached the patient by
+    `reach_by`, the last moment the desk can still act. Both aware.
     """
 
     type_key = "appointment_reminder"
@@ -32,6 +33,7 @@ class AppointmentReminderPayload(VisitPayload):
     asks_to_confirm: bool = public(default=False)
     current_until: datetime | None = public(default=None)
     ladder: str = public(default="")
+    asks_from: datetime | None = public(default=None)
     reach_by: datetime | None = public(default=None)
     saves_the_date: bool = public(default=False)
 

@@ -9,7 +9,9 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
+from portal.services.forms import complete_form, request_form
 from portal.services.guardians import end_guardianship
+from portal.services.places import keep, remove
 from portal.services.reminders import default_reminder_rules, reminder_steps
 from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
 
@@ -18,10 +20,14 @@ __all__ = [
     "book",
     "cancel",
     "complete",
+    "complete_form",
     "confirm",
     "default_reminder_rules",
     "end_guardianship",
+    "keep",
     "mark_missed",
     "reminder_steps",
+    "remove",
+    "request_form",
     "reschedule",
 ]

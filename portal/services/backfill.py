@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from notifications import clock
 from portal.models import Appointment
-from portal.services.planning import Manner, Replanned, replan_all
+from portal.services.visit_calendar import Manner, Replanned, replan_all
 
 ACTOR = "system:backfill"
 

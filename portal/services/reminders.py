@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from notifications import clock
 from notifications.enums import Reason
 from portal.models import Appointment, Location, Provider, ReminderRule
-from portal.services.planning import Hours, Manner, VisitFacts, VisitPlan, plans_of, replan
-from portal.services.planning.times import MINUTES_A_DAY
+from portal.services.visit_calendar import Hours, Manner, VisitFacts, VisitPlan, plans_of, replan
+from portal.services.visit_calendar.times import MINUTES_A_DAY
 
 What = ReminderRule.What
 DEFAULT_RULES = {"7-days": 7 * MINUTES_A_DAY, "2-days": 2 * MINUTES_A_DAY, "2-hours": 120}
@@ -32,6 +32,11 @@ def plan_visit(visit: Appointment, *, is_told_now: bool = False) -> None:
     """
     told = {visit.subject: clock.now()} if is_told_now else {}
     replan([visit], Manner(told=told))
+
+
+def plan_aftermath(visit: Appointment) -> None:
+    """Plan what follows a visit that was just completed or missed, by its location's rules."""
+    replan([visit], Manner(closed_at=clock.now()))
 
 
 def stop_asking(visit: Appointment) -> None:

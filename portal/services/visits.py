@@ -14,7 +14,7 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
-from portal.services.reminders import plan_visit, stop_asking
+from portal.services.reminders import plan_aftermath, plan_visit, stop_asking
 
 Status = Appointment.Status
 
@@ -138,7 +138,7 @@ def complete(
     if treatment:
         visit.treatment, visit.watch_for = treatment, watch_for or None
         visit.save(update_fields=["treatment", "watch_for"])
-    plan_visit(visit)
+    plan_aftermath(visit)
     return visit
 
 
@@ -154,7 +154,7 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
         raise Refused(_("This visit has not begun yet."), field="starts_at")
     if visit.status != Status.MISSED:
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
-        plan_visit(visit)
+        plan_aftermath(visit)
     return visit
 
 

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from notifications import clock
 from portal.services.backfill import backfill, visits_ahead
-from portal.services.planning import Replanned
+from portal.services.visit_calendar import Replanned
 
 MOST_DAYS = 3660  # ten years: further on there is no book
 

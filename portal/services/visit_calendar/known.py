@@ -7,14 +7,15 @@ from uuid import UUID
 
 from django.db.models import Min, Q
 
-from notifications import clock
+from notifications import clock, plans
+from notifications.plans import Plan
 from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment, ClosedDay, PatientForm, ReminderRule
 from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.review_request import ReviewRequestPayload
-from portal.services.planning.facts import VisitFacts
-from portal.services.planning.hours import Hours
-from portal.services.planning.visit_plans import VisitPlan, plans_of, to_plan
+from portal.services.visit_calendar.facts import VisitFacts
+from portal.services.visit_calendar.hours import Hours
+from portal.services.visit_calendar.visit_plans import VisitPlan, plans_of, to_plan
 
 What, Status = ReminderRule.What, Appointment.Status
 Rules = Mapping[UUID, Sequence[ReminderRule]]  # by location
@@ -30,7 +31,7 @@ class Known:
     told_of_forms: Mapping[str, datetime] = field(default_factory=dict)
     forms: dict[UUID, list[str]] = field(default_factory=dict)
     first_kept: dict[UUID, datetime] = field(default_factory=dict)  # by patient
-    reviews: list = field(default_factory=list)  # plans
+    reviews: list[Plan] = field(default_factory=list)
 
     def hours(self, visit: Appointment) -> Hours:
         here = visit.location
@@ -89,7 +90,7 @@ def known_about(
     if any(_asks_who_is_new(rule) for some in known.rules.values() for rule in some):
         known.first_kept = _first_kept(visits)
     if What.REVIEW in whats and any(visit.status == Status.COMPLETED for visit in visits):
-        known.reviews = notification_scheduler_service.planned_of_type(
+        known.reviews = plans.standing_of_type(
             patient_ids={visit.patient_id for visit in visits},
             type_key=ReviewRequestPayload.type_key,
         )

@@ -3,10 +3,10 @@
 `plans_of` is the pure core; `replan` brings the plans of some visits in line with it.
 """
 
-from portal.services.planning.facts import VisitFacts
-from portal.services.planning.hours import Hours
-from portal.services.planning.replanning import Manner, Replanned, replan, replan_all
-from portal.services.planning.visit_plans import VisitPlan, plans_of, to_plan
+from portal.services.visit_calendar.facts import VisitFacts
+from portal.services.visit_calendar.hours import Hours
+from portal.services.visit_calendar.replanning import Manner, Replanned, replan, replan_all
+from portal.services.visit_calendar.visit_plans import VisitPlan, plans_of, to_plan
 
 __all__ = [
     "Hours",

@@ -7,7 +7,7 @@ from datetime import datetime
 from notifications.enums import PlanStatus, Reason
 from notifications.plans import Plan
 from portal.models import Appointment, ReminderRule
-from portal.services.planning.visit_plans import VisitPlan
+from portal.services.visit_calendar.visit_plans import VisitPlan
 
 
 @dataclass(kw_only=True)

@@ -13,10 +13,10 @@ from portal.notification_types.appointment_missed import USEFUL_FOR as MISSED_US
 from portal.notification_types.appointment_reminder import LAST_MOMENT
 from portal.notification_types.review_request import ReviewRequestPayload
 from portal.notification_types.treatment_followup import TreatmentFollowupPayload
-from portal.services.planning.facts import VisitFacts
-from portal.services.planning.hours import Hours
-from portal.services.planning.payloads import payload_of_step
-from portal.services.planning.times import (
+from portal.services.visit_calendar.facts import VisitFacts
+from portal.services.visit_calendar.hours import Hours
+from portal.services.visit_calendar.payloads import payload_of_step
+from portal.services.visit_calendar.times import (
     EVENING,
     MINUTES_A_DAY,
     evening_before_if_too_early,
@@ -40,8 +40,8 @@ LATEST: dict[str, timedelta] = {  # how long after its start a message about a p
     What.FOLLOW_UP: TreatmentFollowupPayload.useful_for,
     What.REVIEW: ReviewRequestPayload.useful_for,
 }
-# A ladder with less time than this to its end is none: the text would not be read before the call.
-LADDER_NEEDS = timedelta(hours=4)
+# A text, an e-mail and a call, each with time to be answered before the next takes over.
+LADDER_NEEDS = timedelta(hours=28)
 REVIEW_AGAIN_AFTER = timedelta(days=183)  # at most once in half a year
 
 
@@ -66,11 +66,10 @@ def plans_of(
     """Return every step the rules in force give a visit that is not over at `now`, in order.
 
     Steps that are due already are among them, at most the latest of each chain; which of those is
-    still to be sent, `to_plan` says. `now` (aware) only matters to what follows a missed visit,
-    where nobody knows when it was marked as such.
+    still to be sent, `to_plan` says. `now` is aware.
     """
     applying = [rule for rule in rules if rule.is_active and applies(rule, facts)]
-    steps = [step for chain in CHAINS for step in _chain(chain, applying, facts, hours, now)]
+    steps = [step for chain in CHAINS for step in _chain(chain, applying, facts, hours)]
     return sorted((step for step in steps if step.expires_at > now), key=lambda step: step.due_at)
 
 
@@ -88,7 +87,7 @@ def to_plan(
         for plan in plans
         if plan.due_at > now
         or _goes_late(plan, facts)
-        and not (is_change and any(_follows(other, plan) for other in plans))
+        and not (is_change and _would_be_a_heap(plan, plans))
     ]
 
 
@@ -117,7 +116,7 @@ def _lacks_forms(_rule: ReminderRule, facts: VisitFacts) -> bool:
 
 
 def _was_missed(_rule: ReminderRule, facts: VisitFacts) -> bool:
-    return facts.visit.status == Status.MISSED
+    return facts.visit.status == Status.MISSED and facts.closed_at is not None
 
 
 def _was_treated(_rule: ReminderRule, facts: VisitFacts) -> bool:
@@ -149,11 +148,10 @@ def _chain(
     rules: Sequence[ReminderRule],
     facts: VisitFacts,
     hours: Hours,
-    now: datetime,
 ) -> list[VisitPlan]:
     mine = [rule for rule in rules if rule.what in chain]
     due = sorted(
-        ((due_of(rule, facts, hours=hours, now=now), rule) for rule in mine),
+        ((due_of(rule, facts, hours=hours), rule) for rule in mine),
         key=lambda pair: (pair[0], chain.index(pair[1].what), pair[1].name),
     )
     last = _last_moment(facts.visit, chain)
@@ -171,11 +169,11 @@ def _chain(
     ]
 
 
-def due_of(rule: ReminderRule, facts: VisitFacts, *, hours: Hours, now: datetime) -> datetime:
+def due_of(rule: ReminderRule, facts: VisitFacts, *, hours: Hours) -> datetime:
     """Return when a rule's message about a visit is due: UTC, aware."""
     visit = facts.visit
     if rule.what == What.MISSED:
-        return _due_after_a_miss(rule, facts, hours=hours, now=now)
+        return _due_after_a_miss(rule, facts, hours=hours)
     if rule.minutes_after is not None:
         return moment_after(ends_at=visit.ends_at, minutes=rule.minutes_after, zone=hours.zone)
     due = moment_before(starts_at=visit.starts_at, minutes=rule.minutes_before, zone=hours.zone)
@@ -184,11 +182,9 @@ def due_of(rule: ReminderRule, facts: VisitFacts, *, hours: Hours, now: datetime
     return evening_before_if_too_early(due, starts_at=visit.starts_at, hours=hours)
 
 
-def _due_after_a_miss(
-    rule: ReminderRule, facts: VisitFacts, *, hours: Hours, now: datetime
-) -> datetime:
+def _due_after_a_miss(rule: ReminderRule, facts: VisitFacts, *, hours: Hours) -> datetime:
     """Not at once, when it may hurt, but the same evening; or some time after it was noted."""
-    marked_at, visit = facts.closed_at or now, facts.visit
+    marked_at, visit = facts.closed_at, facts.visit
     if rule.minutes_after >= MINUTES_A_DAY:
         due = moment_after(ends_at=visit.ends_at, minutes=rule.minutes_after, zone=hours.zone)
         return max(due, marked_at)
@@ -205,7 +201,7 @@ def _when_somebody_is_there(
     due = hours.on_an_open_day(due)
     reach_by = hours.last_closing_before(hours.day_of(visit.starts_at))
     if rule.ladder and reach_by is not None:
-        return min(due, reach_by - LADDER_NEEDS)
+        return min(due, hours.on_an_open_day(reach_by - LADDER_NEEDS))
     return due
 
 
@@ -225,5 +221,9 @@ def _goes_late(plan: VisitPlan, facts: VisitFacts) -> bool:
     return heard_at is None or heard_at < plan.due_at
 
 
-def _follows(other: VisitPlan, plan: VisitPlan) -> bool:
-    return other.chain == plan.chain and other.due_at > plan.due_at
+def _would_be_a_heap(plan: VisitPlan, plans: Sequence[VisitPlan]) -> bool:
+    """Return whether a late step need not go: another follows, or the visit is over anyway."""
+    is_over = plan.what in ReminderRule.AFTERWARDS
+    return is_over or any(
+        other.chain == plan.chain and other.due_at > plan.due_at for other in plans
+    )

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from portal.services.planning.hours import A_DAY, Hours
+from portal.services.visit_calendar.hours import A_DAY, Hours
 
 MINUTES_A_DAY = 24 * 60
 # Texts go from eight to nine on the wall clock (47 CFR 64.1200(c)(1)); others wait for the morning.

@@ -11,7 +11,8 @@ class VisitFacts:
     """A visit, with its location and provider, and what else its messages depend on.
 
     `told_at` is when the patient last heard of the visit, `forms_told_at` of its forms;
-    `closed_at` when it was marked as missed or completed; all aware. `open_forms` are names.
+    `closed_at` when it was marked as missed, None where nobody knows; all aware. `open_forms` are
+    names.
     """
 
     visit: Appointment

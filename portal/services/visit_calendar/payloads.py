@@ -11,8 +11,8 @@ from portal.notification_types.appointment_reminder import AppointmentReminderPa
 from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.review_request import ReviewRequestPayload
 from portal.notification_types.treatment_followup import TreatmentFollowupPayload
-from portal.services.planning.facts import VisitFacts
-from portal.services.planning.hours import Hours
+from portal.services.visit_calendar.facts import VisitFacts
+from portal.services.visit_calendar.hours import Hours
 
 What = ReminderRule.What
 # Closer to the visit an answer no longer helps the desk to fill the chair.
@@ -47,6 +47,7 @@ def payload_of_step(
         # What only reminds takes over from what only reminds: a ladder is climbed to its end.
         current_until=expires_at if reach_by is None else max(expires_at, reach_by),
         ladder="" if reach_by is None else str(rule.ladder),
+        asks_from=None if reach_by is None else due_at,
         reach_by=reach_by,
     )
 

@@ -19,9 +19,9 @@ from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.plans import Plan, PlanDraft
 from portal.models import Appointment
 from portal.notification_types.appointment_missed import AppointmentMissedPayload
-from portal.services.planning.differences import Differences, differences
-from portal.services.planning.known import Known, Rules, known_about
-from portal.services.planning.visit_plans import VisitPlan
+from portal.services.visit_calendar.differences import Differences, differences
+from portal.services.visit_calendar.known import Known, Rules, known_about
+from portal.services.visit_calendar.visit_plans import VisitPlan
 
 CHUNK = 50  # visits a transaction
 ACTOR = "system:replanning"
@@ -56,7 +56,8 @@ class Manner:
 
     `is_change`: of a rule or of hours, so that nothing late goes where something follows.
     `only_gaps`: what is planned stays as it is. `rules` stand in for those of the tables.
-    `change` is what the audit trail calls it.
+    `closed_at`: when the visits were marked as missed (aware), if that is now. `change` is what
+    the audit trail calls it.
     """
 
     actor: str = ACTOR
@@ -64,6 +65,7 @@ class Manner:
     reason: str = Reason.SUPERSEDED
     told: Mapping[str, datetime] | None = None
     rules: Rules | None = None
+    closed_at: datetime | None = None
     is_change: bool = False
     only_gaps: bool = False
     is_rehearsal: bool = False
@@ -136,7 +138,7 @@ def _replan(
 
 def _found(visit: Appointment, known: Known, rows: Sequence[Plan], manner: Manner) -> Differences:
     now = clock.now()
-    facts = known.facts(visit, closed_at=_closed_at(visit, rows))
+    facts = known.facts(visit, closed_at=manner.closed_at or _closed_at(visit, rows))
     steps, wanted = known.plans(facts, now=now, is_change=manner.is_change)
     found = differences(visit, rows=rows, steps=steps, wanted=wanted, now=now)
     return Differences(added=found.added) if manner.only_gaps else found
