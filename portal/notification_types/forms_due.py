@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
-from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 

@@ -35,8 +35,11 @@ def keep(setting: Setting, *, actor: str) -> Replanned:
 
 
 @transaction.atomic
-def remove(setting: ReminderRule | ClosedDay, *, actor: str) -> Replanned:
-    """Take away a rule or a closed day, and re-plan the visits it concerned."""
+def remove(setting: Setting, *, actor: str) -> Replanned:
+    """Take away a rule or a closed day, and re-plan the visits it concerned.
+
+    A location or provider whom any visit names stays: raises ProtectedError.
+    """
     concerned = _concerned(setting)
     setting.delete()
     return replan_visits(concerned, actor=actor)

@@ -11,8 +11,10 @@ from portal.models import ExternalId, User
 
 DESK_MAY = {
     "portal.appointment": ("view", "add", "change"),
+    "portal.closedday": ("view",),
     "portal.guardianship": ("view",),
     "portal.location": ("view",),
+    "portal.patientform": ("view", "add", "change"),
     "portal.practice": ("view",),
     "portal.provider": ("view",),
     "portal.recallschedule": ("view",),
