@@ -13,7 +13,15 @@ from portal.services.forms import complete_form, request_form
 from portal.services.guardians import end_guardianship
 from portal.services.places import keep, remove
 from portal.services.reminders import default_reminder_rules, reminder_steps
-from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
+from portal.services.visits import (
+    book,
+    cancel,
+    complete,
+    confirm,
+    mark_missed,
+    reschedule,
+    reword,
+)
 
 __all__ = [
     "answer",
@@ -30,4 +38,5 @@ __all__ = [
     "remove",
     "request_form",
     "reschedule",
+    "reword",
 ]

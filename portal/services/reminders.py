@@ -39,6 +39,11 @@ def plan_aftermath(visit: Appointment) -> None:
     replan([visit], Manner(closed_at=clock.now()))
 
 
+def refresh_plans(visit: Appointment) -> None:
+    """Let what is planned about a visit say how it stands now; nothing late is added."""
+    replan([visit], Manner(is_change=True))
+
+
 def stop_asking(visit: Appointment) -> None:
     """Let what would ask again only remind, or not go at all where its rule says so.
 

@@ -14,7 +14,7 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
-from portal.services.reminders import plan_aftermath, plan_visit, stop_asking
+from portal.services.reminders import plan_aftermath, plan_visit, refresh_plans, stop_asking
 
 Status = Appointment.Status
 
@@ -155,6 +155,16 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
     if visit.status != Status.MISSED:
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
         plan_aftermath(visit)
+    return visit
+
+
+@transaction.atomic
+def reword(*, appointment_id: UUID, reason: str, notes: str) -> Appointment:
+    """Write what a visit is for anew; what is planned about it says so too. No news to anybody."""
+    visit = _locked(appointment_id)
+    visit.reason, visit.notes = reason or None, notes or None
+    visit.save(update_fields=["reason", "notes"])
+    refresh_plans(visit)
     return visit
 
 

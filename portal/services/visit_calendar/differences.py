@@ -9,6 +9,9 @@ from notifications.plans import Plan
 from portal.models import Appointment, ReminderRule
 from portal.services.visit_calendar.visit_plans import VisitPlan
 
+# A plan that ended so is not made again: the patient is here already, or nobody could write it.
+FINAL = frozenset({Reason.ANSWERED, Reason.CANCELLED, Reason.UNWRITABLE})
+
 
 @dataclass(kw_only=True)
 class Differences:
@@ -87,9 +90,9 @@ def _is_settled(step: VisitPlan, rows: Sequence[Plan], visit: Appointment, now: 
 
 def _settles(row: Plan, step: VisitPlan, now: datetime) -> bool:
     if row.status == PlanStatus.CANCELLED:
-        # Taken back by a change of rules, or for want of forms: either may have come back.
-        is_open = row.reason == Reason.SUPERSEDED or step.what == ReminderRule.What.FORMS
-        return not is_open
+        # What a patient filled in may be wanted again; what was called off by rules may be back.
+        is_form = step.what == ReminderRule.What.FORMS
+        return row.reason in (FINAL - {Reason.ANSWERED} if is_form else FINAL)
     if row.status == PlanStatus.EXPIRED:
         return step.due_at <= now or row.due_at == step.due_at
     return row.status == PlanStatus.SENT
