@@ -92,7 +92,7 @@ def _settles(row: Plan, step: VisitPlan, now: datetime) -> bool:
     if row.status == PlanStatus.CANCELLED:
         # What a patient filled in may be wanted again; what was called off by rules may be back.
         is_form = step.what == ReminderRule.What.FORMS
-        return row.reason in (FINAL - {Reason.ANSWERED} if is_form else FINAL)
+        return row.reason in ({Reason.UNWRITABLE} if is_form else FINAL)
     if row.status == PlanStatus.EXPIRED:
         return step.due_at <= now or row.due_at == step.due_at
     return row.status == PlanStatus.SENT
