@@ -57,12 +57,15 @@ def said_outside(payload, *, language="en", level=Level.L1, parts=(*MAIL, "sms.t
     )
 
 
+CODES = ("_zone", "ladder")  # words of ours that nobody reads
+
+
 def with_canaries(payload):
     """Return the payload with an unmistakable word in each text field, and those words."""
     words = {
         field.name: f"CANARY{number}"
         for number, field in enumerate(dataclasses.fields(payload))
-        if isinstance(getattr(payload, field.name), str) and not field.name.endswith("_zone")
+        if isinstance(getattr(payload, field.name), str) and not field.name.endswith(CODES)
     }
     return dataclasses.replace(payload, **words), words
 

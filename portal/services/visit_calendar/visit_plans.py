@@ -42,6 +42,7 @@ LATEST: dict[str, timedelta] = {  # how long after its start a message about a p
 }
 # A text, an e-mail and a call, each with time to be answered before the next takes over.
 LADDER_NEEDS = timedelta(hours=28)
+SAVED_WITHIN = timedelta(days=3)  # after an outage a date is not saved weeks late
 REVIEW_AGAIN_AFTER = timedelta(days=183)  # at most once in half a year
 
 
@@ -161,7 +162,7 @@ def _chain(
             rule=rule.name,
             what=rule.what,
             due_at=due_at,
-            expires_at=end,
+            expires_at=min(end, due_at + SAVED_WITHIN) if rule.what == What.SAVE_THE_DATE else end,
             payload=payload_of_step(rule, facts, hours=hours, due_at=due_at, expires_at=end),
         )
         for (due_at, rule), end in zip(due, ends, strict=False)
