@@ -156,7 +156,7 @@ def test_r10_what_saves_the_date_reminds_and_asks_takes_over_from_each_other():
 def test_a_date_is_not_saved_late_and_asks_for_nothing():
     visit = on_paper(wall("2026-12-10 10:00"))
     save = a_rule("save", 21 * DAY, what=What.SAVE_THE_DATE)
-    now = visit.starts_at - 10 * ONE_DAY
+    now = visit.starts_at - 20 * ONE_DAY
     (plan,) = calendar(visit, save, now=now)
     assert to_plan([plan], facts=VisitFacts(visit=visit), now=now) == []
     assert plan.payload.actions() == ()
