@@ -24,13 +24,13 @@ MORE_DEFAULT_RULES = (
 BEFORE_ALL_TIME = datetime.min.replace(tzinfo=UTC)
 
 
-def plan_visit(visit: Appointment, *, is_told_now: bool = False) -> None:
+def plan_reminders(visit: Appointment, *, with_overdue: bool) -> None:
     """Plan what is sent about a visit by its location's rules, in the caller's transaction.
 
     A patient who is being told this very moment needs no overdue reminder as well; one whose
     visit is entered late, without a message, does. Planning it again makes nothing new.
     """
-    told = {visit.subject: clock.now()} if is_told_now else {}
+    told = {} if with_overdue else {visit.subject: clock.now()}
     replan([visit], Manner(told=told))
 
 

@@ -14,7 +14,12 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Provider, User
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
-from portal.services.reminders import plan_aftermath, plan_visit, refresh_plans, stop_asking
+from portal.services.reminders import (
+    plan_aftermath,
+    plan_reminders,
+    refresh_plans,
+    stop_asking,
+)
 
 Status = Appointment.Status
 
@@ -48,7 +53,7 @@ def book(
         created_at=clock.now(),
     )
     _note(visit, change="booked", actor=actor)
-    plan_visit(visit, is_told_now=announce)
+    plan_reminders(visit, with_overdue=not announce)
     if announce:
         tell_booked(visit, actor=actor)
     return visit
@@ -225,4 +230,4 @@ def _start_anew(visit: Appointment, *, announce: bool) -> None:
     visit.status, visit.confirmed_at = Status.BOOKED, None
     visit.save()
     notification_scheduler_service.cancel(subject=visit.subject, reason=Reason.CANCELLED)
-    plan_visit(visit, is_told_now=announce)
+    plan_reminders(visit, with_overdue=not announce)
