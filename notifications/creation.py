@@ -213,7 +213,7 @@ def _candidates(
     made = [
         _candidate(row, channel, contact)
         for channel in PatientNotificationChannel.classes()
-        if channel.contact_kind is None or not rungs
+        if channel.key not in payload.leaves_out() and not (rungs and channel.contact_kind)
         for contact in _addresses(channel, contacts)
     ]
     for step, rung in enumerate(rungs, start=1):

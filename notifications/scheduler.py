@@ -17,6 +17,7 @@ from notifications import (
     delivery,
     heartbeats,
     inbox,
+    plans,
     promotion,
     realtime,
     watermark,
@@ -24,6 +25,7 @@ from notifications import (
 from notifications.delivery import Unheard
 from notifications.enums import OPEN_STATUSES, CallOutcome, PlanStatus, Reason
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
+from notifications.plans import PlanDraft
 from notifications.reconciler import reconcile
 from notifications.types import NotificationPayload
 
@@ -79,20 +81,17 @@ class NotificationSchedulerService:
         The same `key` returns the plan that is there, whatever became of it. After `expires_at`
         it is no longer made.
         """
-        row = ScheduledNotification(
+        draft = PlanDraft(
             patient_id=patient_id,
-            type=payload.type_key,
-            payload=payload.dump(),
+            payload=payload,
             subject=subject,
             rule=rule,
-            revision=revision,
-            key=key,
             due_at=due_at,
+            key=key,
+            revision=revision,
             expires_at=expires_at,
-            together=payload.together(),
-            created_at=clock.now(),
         )
-        ScheduledNotification.objects.bulk_create([row], ignore_conflicts=True)
+        plans.plan_many([draft])
         return ScheduledNotification.objects.get(key=key)  # another's, where it was there
 
     @transaction.atomic
@@ -213,9 +212,11 @@ class NotificationSchedulerService:
             found.setdefault(row.subject, []).append(row)
         return found
 
-    def last_told(self, *, subjects: Iterable[str]) -> dict[str, datetime]:
+    def last_told(self, *, subjects: Iterable[str], type_key: str = "") -> dict[str, datetime]:
         """Return when the newest message about each subject was made. Aware. One query."""
         made = PatientNotification.objects.filter(subject__in=list(subjects)).order_by()
+        if type_key:
+            made = made.filter(type=type_key)
         newest = made.values_list("subject").annotate(at=Max("created_at"))
         return dict(newest)
 

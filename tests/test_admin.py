@@ -563,6 +563,7 @@ def test_a_refused_page_is_not_a_view(ana):
 @pytest.mark.req("H-01")
 def test_adding_and_changing_are_rows_with_their_actor(chief_client, chief, location, practice):
     sent = {"name": "week", "location": location.pk, "minutes_before": 60, "is_active": "on"}
+    sent |= {"what": "remind", "audience": "everyone", "until": "stands"}
     assert chief_client.post(page(ReminderRule, "add"), sent).status_code == 302
     rule = ReminderRule.objects.get()
     chief_client.post(page(ReminderRule, "change", rule.pk), sent | {"minutes_before": 90})
@@ -614,7 +615,8 @@ def test_booking_in_the_admin_plans_reminders_and_tells_the_patient(
     assert visit.starts_at == wall("2029-02-26 09:30", DENVER)
     assert visit.reason == CANARY
     assert titles(ana) == ["appointment_confirmed"]
-    assert ScheduledNotification.objects.filter(subject=visit.subject).count() == 3
+    # Years ahead there is also a date to save.
+    assert ScheduledNotification.objects.filter(subject=visit.subject).count() == 4
     assert PatientNotification.objects.get().created_by == f"user:{chief.pk}"
 
 

@@ -37,6 +37,7 @@ ENGINE = [
     "facts",
     "households",
     "inbox history delivery",
+    "plans",
     "creation",
     "services",
     "incoming",
@@ -58,6 +59,7 @@ PORTAL_MAY_OPEN = {
     "services",
     "scheduler",
     "calls",  # what a person is to do
+    "plans",  # many at once, for the book's own calendar
     "preferences",
     "contacts",
     "consent",

@@ -13,6 +13,7 @@ from portal.models import Appointment, ReminderRule, User
 from portal.services import backfill as backfilling
 from portal.services import cancel, confirm, default_reminder_rules, reschedule
 from portal.services.backfill import backfill, visits_ahead
+from portal.services.visit_calendar import replanning
 from tests.clinic import DESK, HALF_AN_HOUR, a_visit
 from tests.engine import NOON, email_of, run
 
@@ -254,7 +255,7 @@ def test_the_trail_names_the_job_that_planned(ana, visit, rules):
 @pytest.fixture
 def twelve_visits(ana, ben, location, provider, monkeypatch):
     """A book of twelve, looked at five at a time."""
-    monkeypatch.setattr(backfilling, "CHUNK", 5)
+    monkeypatch.setattr(replanning, "CHUNK", 5)
     return [
         a_visit(patient, IN_TEN_DAYS + DAY * number, location=location, provider=provider)
         for number, patient in enumerate([ana, ben] * 6)
@@ -269,7 +270,7 @@ def test_cut_off_between_two_pieces_or_within_one_a_second_run_ends_the_same(
         backfill(visits_ahead(), on_progress=cut_off)
     assert [len(planned(visit)) for visit in twelve_visits] == [3] * 5 + [0] * 7
     with monkeypatch.context() as patched:
-        patched.setattr(backfilling, "plan_steps", breaks_on(twelve_visits[7]))
+        patched.setattr(replanning, "_draft", breaks_on(twelve_visits[7]))
         with pytest.raises(KeyboardInterrupt):
             backfill(visits_ahead())
     assert [len(planned(visit)) for visit in twelve_visits] == [3] * 5 + [0] * 7
@@ -284,14 +285,14 @@ def cut_off(_count: int) -> None:
 
 def breaks_on(unlucky: Appointment):
     """Return a planner that is cut off at one visit."""
-    whole = backfilling.plan_steps
+    whole = replanning._draft
 
-    def plan(visit, steps):
+    def draft(visit, step, key):
         if visit == unlucky:
             raise KeyboardInterrupt
-        whole(visit, steps)
+        return whole(visit, step, key)
 
-    return plan
+    return draft
 
 
 def test_without_a_terminal_each_piece_is_a_line(twelve_visits, rules):
@@ -309,5 +310,6 @@ def test_a_book_without_gaps_costs_the_same_few_queries_however_many_visits(
 ):
     rules()
     command()
-    with django_assert_max_num_queries(3 * 7):  # three pieces and the empty last look
+    # Three pieces and the empty last look. Forms and keys are asked for beside rules and plans.
+    with django_assert_max_num_queries(3 * 9):
         backfill(visits_ahead())

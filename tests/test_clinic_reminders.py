@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from portal.services.reminders import (
-    DEFAULT_RULES,
-    moment_before,
-    reminder_steps,
-    steps_ahead,
-)
+from portal.models import Appointment
+from portal.services.reminders import DEFAULT_RULES, reminder_steps
+from portal.services.visit_calendar import VisitFacts, to_plan
+from portal.services.visit_calendar.times import moment_before
 from tests.clinic import DENVER, NEW_YORK, wall
 
 NEW_YEAR, A_MINUTE = datetime(2026, 1, 1, tzinfo=UTC), timedelta(minutes=1)
@@ -29,8 +27,11 @@ def due(visit: datetime, zone: str = NEW_YORK) -> dict[str, str]:
 
 
 def rules_left(visit: datetime, *, now: datetime, with_overdue: bool) -> list[str]:
+    """`with_overdue`: the patient has not heard of the visit yet."""
     steps = reminder_steps(starts_at=visit, zone=NEW_YORK, rules=DEFAULT_RULES)
-    return [step.rule for step in steps_ahead(steps, now=now, with_overdue=with_overdue)]
+    facts = VisitFacts(visit=Appointment(), told_at=None if with_overdue else now)
+    standing = [step for step in steps if step.expires_at > now]
+    return [step.rule for step in to_plan(standing, facts=facts, now=now)]
 
 
 def test_a_visit_is_reminded_of_a_week_two_days_and_two_hours_before():

@@ -152,9 +152,10 @@ def test_a_visit_that_took_place_or_was_missed_ends_its_plans(bring_in, settled)
     with clock.at(NOW.replace(month=12, day=8, hour=18)):
         bring_in(row(ANA, status="completed"))
         assert visit_called("A1").status == Appointment.Status.COMPLETED
+        assert planned(settled) == ["review"]  # what follows a visit that was kept
         bring_in(row(ANA, status="no-show"))
     assert visit_called("A1").status == Appointment.Status.MISSED
-    assert planned(settled) == []
+    assert planned(settled) == ["missed"]
     assert told(settled.patient) == []
 
 

@@ -67,7 +67,7 @@ def test_a_line_becomes_a_patient_a_visit_and_its_reminders(bring_in):
 def test_a_new_location_gets_the_usual_reminder_rules(bring_in):
     bring_in(row(ANA))
     rules = Location.objects.get().reminder_rules.values_list("name", flat=True)
-    assert set(rules) == {"7-days", "2-days", "2-hours"}
+    assert {"save-the-date", "7-days", "2-days", "2-hours", "missed"} < set(rules)
 
 
 def test_a_location_is_in_the_state_the_file_says_and_stays_there_where_it_says_nothing(bring_in):

@@ -283,7 +283,7 @@ CHANGES = {  # a booked visit ahead gets this status: what stands, what is plann
     "booked": (BOOKED, ALL, []),
     "arrived": (CONFIRMED, [], []),
     "checked-in": (CONFIRMED, [], []),
-    "fulfilled": (COMPLETED, [], []),
+    "fulfilled": (COMPLETED, ["review"], []),
     "cancelled": (CANCELLED, [], ["appointment_cancelled"]),
     "noshow": (BOOKED, ALL, []),
     "proposed": (BOOKED, ALL, []),

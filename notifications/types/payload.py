@@ -100,6 +100,10 @@ class NotificationPayload(ABC):
         """Return the ladder this message climbs, first rung first; none: all channels at once."""
         return ()
 
+    def leaves_out(self) -> tuple[str, ...]:
+        """Return the channels this one message never takes, whatever the patient chose."""
+        return ()
+
     def is_capped(self) -> bool:
         """Return whether its text yields when a number has had enough of them (M-02)."""
         return True

@@ -1,8 +1,24 @@
-"""The practice, its locations and providers, and when it reminds."""
+"""The practice, its locations with their hours, and its providers."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
-from portal.models import Location, Practice, Provider, ReminderRule
+from portal.admin.replanning import Replanning
+from portal.models import Location, Practice, Provider
+
+
+class LocationForm(forms.ModelForm):
+    """Opening hours are one stretch of the day, on the location's own clock."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        opens, closes = cleaned.get("opens_at"), cleaned.get("closes_at")
+        if opens and closes and opens >= closes:
+            self.add_error("closes_at", _("A place closes after it opens."))
+        return cleaned
 
 
 @admin.register(Practice)
@@ -12,23 +28,15 @@ class PracticeAdmin(admin.ModelAdmin):
 
 
 @admin.register(Location)
-class LocationAdmin(admin.ModelAdmin):
+class LocationAdmin(Replanning):
+    form = LocationForm
     autocomplete_fields = ("practice",)
     list_display = ("name", "phone", "zone", "state")
     search_fields = ("name",)
 
 
 @admin.register(Provider)
-class ProviderAdmin(admin.ModelAdmin):
+class ProviderAdmin(Replanning):
     list_display = ("name", "is_active")
     list_filter = ("is_active",)
-    search_fields = ("name",)
-
-
-@admin.register(ReminderRule)
-class ReminderRuleAdmin(admin.ModelAdmin):
-    autocomplete_fields = ("location",)
-    list_display = ("name", "location", "minutes_before", "is_active")
-    list_filter = ("location", "is_active")
-    list_select_related = ("location",)
     search_fields = ("name",)

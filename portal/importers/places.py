@@ -2,10 +2,14 @@
 
 from uuid import UUID
 
+from django.db.models import Q
+
+from portal.importers.addresses import ACTOR
 from portal.importers.known import Known
 from portal.importers.records import Batch, Key, LocationRecord, ProviderRecord
 from portal.models import Location, Practice, Provider
 from portal.services import default_reminder_rules
+from portal.services.places import replan_visits
 
 TEAM: Key = ("Practitioner", "")  # stands for "whoever is there" where a visit names nobody
 TEAM_NAME = "The dental team"
@@ -54,8 +58,9 @@ def _write_location(record: LocationRecord, *, known: Known, practice: Practice)
         known.remember(record.key, object_id=location.pk, digest=record.digest)
     elif not record.is_stub and known.digest_of(record.key) != record.digest:
         said = {name: text for name, text in texts.items() if text}
-        if said:
-            Location.objects.filter(pk=known_id).update(**said)
+        rows = Location.objects.filter(pk=known_id).exclude(**said)
+        if said and rows.update(**said):
+            replan_visits(Q(location_id=known_id), actor=ACTOR)
         known.remember(record.key, object_id=known_id, digest=record.digest)
 
 
@@ -65,8 +70,9 @@ def _write_provider(record: ProviderRecord, *, known: Known) -> None:
         provider = Provider.objects.create(name=record.name or TEAM_NAME)
         known.remember(record.key, object_id=provider.pk, digest=record.digest)
     elif not record.is_stub and known.digest_of(record.key) != record.digest:
-        if record.name:
-            Provider.objects.filter(pk=known_id).update(name=record.name)
+        rows = Provider.objects.filter(pk=known_id).exclude(name=record.name)
+        if record.name and rows.update(name=record.name):
+            replan_visits(Q(provider_id=known_id), actor=ACTOR)
         known.remember(record.key, object_id=known_id, digest=record.digest)
 
 

@@ -113,9 +113,8 @@ def _miss(visit: Appointment, _situation: Situation, _announce: bool) -> None:
 
 
 def _reword(visit: Appointment, situation: Situation, _announce: bool) -> None:
-    row = Appointment.objects.get(pk=visit.pk)
-    row.reason, row.notes = situation.record.reason or None, situation.record.notes or None
-    row.save(update_fields=["reason", "notes"])
+    record = situation.record
+    services.reword(appointment_id=visit.pk, reason=record.reason, notes=record.notes)
 
 
 STEPS: dict[Step, Callable[[Appointment, Situation, bool], None]] = {

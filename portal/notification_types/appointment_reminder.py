@@ -24,9 +24,11 @@ LAST_MOMENT = timedelta(minutes=30)
 class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
     `current_until`: when the next reminder of this visit takes over; None for the last one.
+    `saves_the_date`: weeks ahead, asks nothing, and takes none of the few texts a week.
 
     Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins
-    with the message and must have reached the patient by `reach_by` (aware).
+    with the message and must have reached the patient by `reach_by` (aware), the last moment the
+    desk can still act.
     """
 
     type_key = "appointment_reminder"
@@ -38,6 +40,7 @@ class AppointmentReminderPayload(VisitPayload):
     current_until: datetime | None = public(default=None)
     ladder: str = public(default="")
     reach_by: datetime | None = public(default=None)
+    saves_the_date: bool = public(default=False)
 
     @classmethod
     def example(cls) -> Self:
@@ -60,6 +63,9 @@ class AppointmentReminderPayload(VisitPayload):
         place = f"{self.location_name}|{self.location_address}|{self.location_zone}"
         asks = "ask" if self.asks_to_confirm else "tell"
         return f"visits:{sha256(place.encode()).hexdigest()[:16]}:{day}:{asks}"
+
+    def leaves_out(self) -> tuple[str, ...]:
+        return ("sms", "push") if self.saves_the_date else ()
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT

@@ -9,6 +9,7 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
+from portal.services.forms import complete_form, request_form
 from portal.services.guardians import (
     begin_guardianship,
     close_guardianships,
@@ -22,6 +23,7 @@ from portal.services.openings import (
     offer_time_of,
 )
 from portal.services.patients import come_back, depart, upcoming_visits
+from portal.services.places import keep, remove
 from portal.services.recalls import (
     change_recall,
     complete_recall,
@@ -33,7 +35,15 @@ from portal.services.recalls import (
 from portal.services.reminders import default_reminder_rules, reminder_steps
 from portal.services.statements import issue_statement, pay_statement, withdraw_statement
 from portal.services.treatments import end_treatment, plan_treatment
-from portal.services.visits import book, cancel, complete, confirm, mark_missed, reschedule
+from portal.services.visits import (
+    book,
+    cancel,
+    complete,
+    confirm,
+    mark_missed,
+    reschedule,
+    reword,
+)
 from portal.services.waiting_list import join_waiting_list, leave_waiting_list
 
 __all__ = [
@@ -48,6 +58,7 @@ __all__ = [
     "close_opening",
     "complete",
     "complete_recall",
+    "complete_form",
     "confirm",
     "date_guardianships",
     "default_reminder_rules",
@@ -58,6 +69,7 @@ __all__ = [
     "issue_statement",
     "join_waiting_list",
     "leave_waiting_list",
+    "keep",
     "mark_missed",
     "offer_opening",
     "offer_time_of",
@@ -66,8 +78,11 @@ __all__ = [
     "plan_recalls",
     "plan_treatment",
     "reminder_steps",
+    "remove",
+    "request_form",
     "reschedule",
     "upcoming_visits",
     "start_recall",
     "withdraw_statement",
+    "reword",
 ]

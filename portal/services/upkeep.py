@@ -47,7 +47,7 @@ def plan_missing() -> int:
     lacking = [pk for subject, pk in subjects.items() if subject not in planned]
     if not lacking:
         return 0
-    return sum(backfill(Appointment.objects.filter(pk__in=lacking).order_by("pk")).plans.values())
+    return backfill(Appointment.objects.filter(pk__in=lacking)).added.total()
 
 
 STEPS: tuple[Callable[[], int], ...] = (date_guardianships, close_guardianships, plan_missing)

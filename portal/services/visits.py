@@ -15,7 +15,12 @@ from portal.services.entries import check_times, known, patient_of, place_of, re
 from portal.services.news import Slot, tell_booked, tell_cancelled, tell_moved
 from portal.services.reactivation import plan_reactivation
 from portal.services.recalls import hold_recall, recall_of, settle_recall
-from portal.services.reminders import plan_reminders, stop_asking
+from portal.services.reminders import (
+    plan_aftermath,
+    plan_reminders,
+    refresh_plans,
+    stop_asking,
+)
 
 Status = Appointment.Status
 
@@ -131,20 +136,35 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
 
 
 @transaction.atomic
-def complete(*, appointment_id: UUID, actor: str) -> Appointment:
-    """Note that a visit took place. Corrects one that was marked as missed."""
+def complete(
+    *, appointment_id: UUID, actor: str, treatment: str = "", watch_for: str = ""
+) -> Appointment:
+    """Note that a visit took place. Corrects one that was marked as missed.
+
+    Who was treated is asked some days later how they are: `treatment` says what was done and
+    `watch_for` when to call at once, in words the patient knows. They can be added later.
+    """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
     hold_recall(visit)
-    if visit.status != Status.COMPLETED:
+    is_news = visit.status != Status.COMPLETED
+    if is_news:
         _settle(visit, status=Status.COMPLETED, reason=Reason.EXPIRED, actor=actor)
+    if treatment:
+        visit.treatment, visit.watch_for = treatment, watch_for or None
+        visit.save(update_fields=["treatment", "watch_for"])
+    plan_aftermath(visit)
+    if is_news:
         _carry_on(visit, actor=actor)
     return visit
 
 
 @transaction.atomic
 def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
-    """Note that the patient did not come. Corrects one that was marked as completed."""
+    """Note that the patient did not come, who hears of it the same evening.
+
+    Corrects one that was marked as completed.
+    """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
     if visit.starts_at > clock.now():
@@ -153,8 +173,19 @@ def mark_missed(*, appointment_id: UUID, actor: str) -> Appointment:
     if visit.status != Status.MISSED:
         took_place = visit.status == Status.COMPLETED
         _settle(visit, status=Status.MISSED, reason=Reason.EXPIRED, actor=actor)
+        plan_aftermath(visit)
         if took_place:
             _carry_on(visit, actor=actor)
+    return visit
+
+
+@transaction.atomic
+def reword(*, appointment_id: UUID, reason: str, notes: str) -> Appointment:
+    """Write what a visit is for anew; what is planned about it says so too. No news to anybody."""
+    visit = _locked(appointment_id)
+    visit.reason, visit.notes = reason or None, notes or None
+    visit.save(update_fields=["reason", "notes"])
+    refresh_plans(visit)
     return visit
 
 

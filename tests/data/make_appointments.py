@@ -32,8 +32,15 @@ MOMENTS = {
     "Wednesday noon": "2030-03-13T12:00:00-04:00",
     "Friday morning": "2030-03-15T10:00:00-04:00",
 }
-RULES = {"7-days": 7 * 24 * 60, "2-days": 2 * 24 * 60, "2-hours": 120}
+RULES = {
+    "save-the-date": 21 * 24 * 60,
+    "7-days": 7 * 24 * 60,
+    "2-days": 2 * 24 * 60,
+    "2-hours": 120,
+}
 LAST_MOMENT = timedelta(minutes=30)
+SAVED_WITHIN = timedelta(days=3)  # of its moment: later a date need not be saved
+TEXTS_FROM, IN_TIME, EVENING = time(8), time(9, 30), time(18)
 LOCATIONS = {
     "L1": ("Main Street", "America/New_York"),
     "L2": ("Desert View", "America/Phoenix"),
@@ -84,12 +91,18 @@ class Visit:
         """Return (rule, due, too late from) of each: whole days go by the clock on the wall."""
         due = [(rule, self._before(minutes)) for rule, minutes in RULES.items()]
         ends = [moment for _rule, moment in due[1:]] + [self.starts_at - LAST_MOMENT]
+        ends[0] = min(ends[0], due[0][1] + SAVED_WITHIN)
         return [(*each, end) for each, end in zip(due, ends, strict=True)]
 
     def _before(self, minutes: int) -> datetime:
         days, rest = divmod(minutes, 24 * 60)
         local = self.starts_at.astimezone(ZoneInfo(self.zone)) - timedelta(days=days)
-        return local.astimezone(UTC) - timedelta(minutes=rest)
+        moment = local.astimezone(UTC) - timedelta(minutes=rest)
+        hour = moment.astimezone(ZoneInfo(self.zone)).time()
+        if rest and hour < TEXTS_FROM and local.time() < IN_TIME:  # a text at eight is too late
+            evening = datetime.combine(local.date() - timedelta(days=1), EVENING)
+            return evening.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+        return moment
 
 
 # -- people --------------------------------------------------------------------------------------

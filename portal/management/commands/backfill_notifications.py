@@ -1,18 +1,16 @@
 """`manage.py backfill_notifications`: plan the reminders that visits in the book still lack."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from rich.console import Console
-from rich.progress import Progress
 
 from notifications import clock
-from portal.services.backfill import Backfilled, backfill, visits_ahead
+from portal.management.progress import progress
+from portal.services.backfill import backfill, visits_ahead
+from portal.services.visit_calendar import Replanned
 
 MOST_DAYS = 3660  # ten years: further on there is no book
 
@@ -38,46 +36,32 @@ class Command(BaseCommand):
         visits = visits_ahead(
             booked_since=_start_of(options["since"]), until=_end_of(options["days"])
         )
-        with self._progress(total=visits.count(), quiet=options["json"]) as advance:
+        with progress(self.stderr.write, total=visits.count(), quiet=options["json"]) as advance:
             done = backfill(visits, is_rehearsal=options["dry_run"], on_progress=advance)
         if options["json"]:
-            self.stdout.write(json.dumps({**vars(done), "written": not options["dry_run"]}))
+            self.stdout.write(json.dumps(_said(done, is_written=not options["dry_run"])))
         else:
             self._tell(done, is_rehearsal=options["dry_run"])
 
-    def _tell(self, done: Backfilled, *, is_rehearsal: bool) -> None:
-        rules = ", ".join(f"{name} {count:,}" for name, count in sorted(done.plans.items()))
+    def _tell(self, done: Replanned, *, is_rehearsal: bool) -> None:
+        rules = ", ".join(f"{name} {count:,}" for name, count in sorted(done.added.items()))
         verb = "To plan" if is_rehearsal else "Planned"
-        self.stdout.write(f"Visits ahead: {done.looked_at:,}; lacking a reminder: {done.lacking:,}")
-        self.stdout.write(f"{verb}: {done.plans.total():,} reminders{f' ({rules})' * bool(rules)}")
+        self.stdout.write(f"Visits ahead: {done.looked_at:,}; lacking a reminder: {done.changed:,}")
+        self.stdout.write(f"{verb}: {done.added.total():,} reminders{f' ({rules})' * bool(rules)}")
         if done.at_once:
             self.stdout.write(f"Due already, so sent by the next run: {done.at_once:,}")
         if is_rehearsal:
             self.stdout.write("This was a dry run: nothing was written.")
 
-    @contextmanager
-    def _progress(self, *, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
-        """Show a bar on a terminal, a line a chunk elsewhere, nothing beside JSON."""
-        console = Console(stderr=True)
-        if quiet:
-            yield lambda count: None
-        elif console.is_terminal:
-            with Progress(console=console, transient=True) as bar:
-                task = bar.add_task("Visits", total=total)
-                yield lambda count: bar.advance(task, count)
-        else:
-            yield _Lines(self.stderr.write, total=total)
 
-
-class _Lines:
-    """Says how far a run is, where there is no terminal to draw on."""
-
-    def __init__(self, say: Callable[[str], Any], *, total: int) -> None:
-        self.say, self.total, self.done = say, total, 0
-
-    def __call__(self, count: int) -> None:
-        self.done += count
-        self.say(f"{self.done:,} of {max(self.done, self.total):,} visits")
+def _said(done: Replanned, *, is_written: bool) -> dict[str, Any]:
+    return {
+        "looked_at": done.looked_at,
+        "lacking": done.changed,
+        "at_once": done.at_once,
+        "plans": done.added,
+        "written": is_written,
+    }
 
 
 def _start_of(text: str | None) -> datetime | None:

@@ -25,7 +25,6 @@ from portal.models import Appointment, RecallSchedule, User
 from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.lab_results import LabResultsPayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
-from portal.services.reminders import DEFAULT_RULES
 
 Act = Callable[[], Any]
 
@@ -74,7 +73,7 @@ def _book(story: Story, *, stage: Stage) -> None:
         actor=ACTOR,
     )
     remember(visit.pk, resource="Appointment", name=str(visit.pk))
-    _wake_for_reminders(story.starts_at, story, stage)
+    _wake_for_plans(visit, stage)
     _what_comes_of(visit, story, stage)
 
 
@@ -97,16 +96,15 @@ def _what_comes_of(visit: Appointment, story: Story, stage: Stage) -> None:
         stage.engine_at(story.cancelled_at)
     else:
         over = (story.moved_to or story.starts_at) + story.length
-        stage.at(over, lambda: _close(visit, is_missed=story.is_missed))
+        stage.at(over, lambda: _close(visit, stage, is_missed=story.is_missed))
 
 
-def _wake_for_reminders(starts_at: datetime, story: Story, stage: Stage) -> None:
-    steps = services.reminder_steps(
-        starts_at=starts_at, zone=story.location.zone, rules=DEFAULT_RULES
-    )
-    for step in steps:
-        if step.due_at > clock.now():
-            stage.engine_at(step.due_at)
+def _wake_for_plans(visit: Appointment, stage: Stage) -> None:
+    for plan in notification_scheduler_service.plans_about(subjects=[visit.subject]).get(
+        visit.subject, ()
+    ):
+        if plan.due_at > clock.now():
+            stage.engine_at(plan.due_at)
 
 
 def _move(visit: Appointment, story: Story, stage: Stage) -> None:
@@ -116,7 +114,7 @@ def _move(visit: Appointment, story: Story, stage: Stage) -> None:
         ends_at=story.moved_to + story.length,
         actor=ACTOR,
     )
-    _wake_for_reminders(story.moved_to, story, stage)
+    _wake_for_plans(visit, stage)
 
 
 def _cancel(visit: Appointment) -> None:
@@ -127,9 +125,10 @@ def _confirm(visit: Appointment) -> None:
     services.confirm(appointment_id=visit.pk, actor=ACTOR)
 
 
-def _close(visit: Appointment, *, is_missed: bool) -> None:
+def _close(visit: Appointment, stage: Stage, *, is_missed: bool) -> None:
     close = services.mark_missed if is_missed else services.complete
     close(appointment_id=visit.pk, actor=ACTOR)
+    _wake_for_plans(visit, stage)
 
 
 # -- what people do ------------------------------------------------------------------------------

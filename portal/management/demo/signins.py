@@ -11,10 +11,12 @@ from portal.models import ExternalId, User
 
 DESK_MAY = {
     "portal.appointment": ("view", "add", "change"),
+    "portal.closedday": ("view",),
     "portal.guardianship": ("view",),
     "portal.location": ("view",),
     "portal.opening": ("view", "add", "change"),
     "portal.plannedtreatment": ("view", "add", "change"),
+    "portal.patientform": ("view", "add", "change"),
     "portal.practice": ("view",),
     "portal.provider": ("view",),
     "portal.recallschedule": ("view", "add", "change"),
