@@ -19,7 +19,7 @@ from portal.models import Appointment
 Taken = tuple[Key, datetime]  # a patient, by the source's id, and a start
 
 OVERLAPS = "PLEASE LOOK: the patient has another visit that overlaps: both are taken over"
-TWO_PATIENTS = "PLEASE LOOK: the provider has another patient at this time: both are taken over"
+TWO_PATIENTS = "the provider has another patient at this time: both are taken over"
 
 
 def said_twice(visits: Collection[VisitRecord], *, known: Known) -> set[Key]:
