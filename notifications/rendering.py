@@ -49,6 +49,7 @@ TO_PATIENT = {
     Reason.CHANNEL_RESTING: _("This way is not working at the moment. We try at %(time)s"),
     Reason.ALL_HELD: _("We are sending no messages at the moment; it goes when we do"),
     Reason.DUPLICATE: _("You had the same message already"),
+    Reason.DEPARTED: _("You are no longer with this practice, so nothing is sent any more"),
     Reason.MERGED: _("It was part of another message"),
     Reason.ANSWERED: _("You had already read or answered it"),
     Reason.EXPIRED: _("It would have come too late"),

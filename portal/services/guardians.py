@@ -63,10 +63,10 @@ def date_guardianships(*, patient_ids: Collection[UUID] | None = None) -> int:
     ties = _open() if patient_ids is not None else _open().filter(ended_at=None)
     if patient_ids is not None:
         ties = ties.filter(patient_id__in=patient_ids)
-    ties = ties.filter(patient__date_of_birth__isnull=False)
-    ids = set(ties.values_list("patient_id", flat=True))
-    with keys_loaded(ids):
-        return sum(_date(tie) for tie in ties.select_related("patient__home_location"))
+    dated = ties.filter(patient__date_of_birth__isnull=False)
+    rows = list(dated.select_related("patient__home_location"))
+    with keys_loaded({tie.patient_id for tie in rows}):
+        return sum(_date(tie) for tie in rows)
 
 
 def close_guardianships() -> int:
