@@ -85,12 +85,16 @@ def draft_of(
 
 
 @transaction.atomic
-def create(drafts: Sequence[Draft]) -> list[PatientNotification]:
-    """Write messages, one a patient, with deliveries, events and audit rows."""
+def create(drafts: Sequence[Draft], *, leave_out: bool = False) -> list[PatientNotification]:
+    """Write messages, one a patient, with deliveries, events and audit rows.
+
+    Who died or left is refused, or with `leave_out` left out.
+    """
     for draft in drafts:
         PatientNotificationType.known(draft.payload.type_key)
     patient_ids = [draft.patient_id for draft in drafts]
     profiles = _profiles(patient_ids)
+    drafts = _still_here(drafts, profiles, leave_out=leave_out)
     realtime.lock_all(patient_ids=patient_ids)
     there = _already_there(drafts)
     fresh = [draft for draft in drafts if (draft.patient_id, draft.key) not in there]
@@ -107,16 +111,17 @@ def _profiles(patient_ids: Sequence[UUID]) -> dict[UUID, PatientProfile]:
     unknown = set(patient_ids) - profiles.keys()
     if unknown:
         raise Refused(_("There is no such patient."), field="patient_id")
-    departed = next((pk for pk in patient_ids if profiles[pk].is_departed), None)
-    if departed is not None:
-        raise Refused(_("This person is no longer a patient here."), field="patient_id")
     return profiles
 
 
-def still_here(patient_ids: Sequence[UUID]) -> list[UUID]:
-    """Return those of some patients who neither died nor left, in order; unknown ones too."""
-    profiles = profiles_for(patient_ids)
-    return [pk for pk in patient_ids if pk not in profiles or not profiles[pk].is_departed]
+def _still_here(
+    drafts: Sequence[Draft], profiles: dict[UUID, PatientProfile], *, leave_out: bool
+) -> list[Draft]:
+    """Return the drafts for who neither died nor left; refuse the others, or leave them out."""
+    here = [draft for draft in drafts if not profiles[draft.patient_id].is_departed]
+    if len(here) < len(drafts) and not leave_out:
+        raise Refused(_("This person is no longer a patient here."), field="patient_id")
+    return here
 
 
 def _already_there(drafts: Sequence[Draft]) -> dict[tuple[UUID, str], PatientNotification]:

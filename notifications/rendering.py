@@ -51,6 +51,7 @@ TO_PATIENT = {
     Reason.ALL_HELD: _("We are sending no messages at the moment; it goes when we do"),
     Reason.DIGEST: _("Waits for your summary on %(date)s at %(time)s"),
     Reason.DUPLICATE: _("You had the same message already"),
+    Reason.DEPARTED: _("You are no longer with this practice, so nothing is sent any more"),
     Reason.MERGED: _("It was part of another message"),
     Reason.SUPERSEDED: _("We tried another way instead"),
     Reason.ANSWERED: _("You had already read or answered it"),

@@ -81,10 +81,10 @@ class PatientNotificationService:
         while chunk := list(islice(remaining, CHUNK)):
             drafts = [
                 creation.draft_of(patient_id, build=build, key=key, actor=actor)
-                for patient_id in creation.still_here(chunk)
+                for patient_id in chunk
             ]
             ids = {draft.id for draft in drafts}
-            made += sum(row.pk in ids for row in creation.create(drafts))
+            made += sum(row.pk in ids for row in creation.create(drafts, leave_out=True))
         return made
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

@@ -75,7 +75,7 @@ ALL = ["7-days", "2-days", "2-hours"]
 def test_each_source_has_a_first_import_of_its_own(bring_in, settled):
     bring_in(row(BEN), source="another")
     assert told(patient_called("P2", "another")) == []
-    bring_in(row(BEN, appointment_id="A9"), source="another")
+    bring_in(row(BEN, appointment_id="A9", starts_at="2026-12-09 09:30"), source="another")
     assert told(patient_called("P2", "another")) == ["appointment_confirmed"]
 
 

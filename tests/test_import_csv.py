@@ -107,8 +107,8 @@ def test_a_place_named_with_its_zone_once_keeps_it_on_other_lines_and_in_later_f
         row(BEN, appointment_id="A2", location_zone="America/Phoenix"),
     )
     assert utc(visit_called("A1")) == "2026-12-08 16:30"
-    bring_in(row(ANA, appointment_id="A3", location_zone=""))
-    assert utc(visit_called("A3")) == "2026-12-08 16:30"
+    bring_in(row(ANA, appointment_id="A3", location_zone="", starts_at="2026-12-09 09:30"))
+    assert utc(visit_called("A3")) == "2026-12-09 16:30"
 
 
 def test_a_place_without_a_zone_takes_the_practices_and_says_so(bring_in):

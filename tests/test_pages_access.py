@@ -86,7 +86,7 @@ def test_sync_of_another_is_a_404_and_of_oneself_counts_oneself(ana_client, ben,
 
 @pytest.mark.req("S-01")
 def test_anothers_visit_cannot_be_confirmed(ana_client, ben, location, provider):
-    visit = a_visit(ben, wall("2029-03-05 09:30"), location=location, provider=provider)
+    visit = a_visit(ben, wall("2030-03-04 09:30"), location=location, provider=provider)
     assert ana_client.post(f"/visits/{visit.pk}/confirm/").status_code == 404
     visit.refresh_from_db()
     assert visit.status == "booked"

@@ -171,7 +171,7 @@ def test_empty_lists_each_have_a_sentence_and_a_link(ana_client):
 
 @pytest.mark.req("P-02")
 def test_no_title_names_a_person_or_says_what_a_message_says(ana_client, ana, location, provider):
-    a_visit(ana, wall("2029-03-05 09:30"), location=location, provider=provider)
+    a_visit(ana, wall("2030-03-04 09:30"), location=location, provider=provider)
     message = tell(ana, "Root canal")[0]
     paths = ["/", "/visits/", CENTRE, f"{CENTRE}{message.pk}/", "/notifications/settings/"]
     titles = {title_of(ana_client.get(path)) for path in paths}
@@ -263,11 +263,11 @@ def test_expired_message_says_so_and_offers_no_answer(ana_client, ana, location,
     from portal.notification_types._visit import visit_fields
     from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 
-    visit = a_visit(ana, wall("2029-03-05 09:30"), location=location, provider=provider)
+    visit = a_visit(ana, wall("2030-03-04 09:30"), location=location, provider=provider)
     payload = AppointmentReminderPayload(**visit_fields(visit), asks_to_confirm=True)
     service.create_notification(patient_id=ana.pk, payload=payload, subject=visit.subject)
     assert 'class="btn main"' in text_of(ana_client.get(CENTRE))
-    with clock.at(wall("2029-03-05 09:15")):
+    with clock.at(wall("2030-03-04 09:15")):
         page = text_of(ana_client.get(CENTRE))
     assert "No longer current" in page
     assert "/confirm/" not in page
@@ -277,7 +277,7 @@ def test_a_message_about_a_confirmed_visit_asks_no_more(ana_client, ana, locatio
     from portal.notification_types._visit import visit_fields
     from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 
-    visit = a_visit(ana, wall("2029-03-05 09:30"), location=location, provider=provider)
+    visit = a_visit(ana, wall("2030-03-04 09:30"), location=location, provider=provider)
     payload = AppointmentReminderPayload(**visit_fields(visit), asks_to_confirm=True)
     first, second = (
         service.create_notification(patient_id=ana.pk, payload=payload, subject=visit.subject)
@@ -291,7 +291,7 @@ def test_a_message_about_a_confirmed_visit_asks_no_more(ana_client, ana, locatio
 
 
 def test_confirming_a_visit_from_the_home_page(ana_client, ana, location, provider):
-    visit = a_visit(ana, wall("2029-03-05 09:30"), location=location, provider=provider)
+    visit = a_visit(ana, wall("2030-03-04 09:30"), location=location, provider=provider)
     assert f"/visits/{visit.pk}/confirm/" in text_of(ana_client.get("/"))
     ana_client.post(f"/visits/{visit.pk}/confirm/", {"next": "/"})
     page = text_of(ana_client.get("/"))
@@ -302,9 +302,9 @@ def test_confirming_a_visit_from_the_home_page(ana_client, ana, location, provid
 def test_visits_are_shown_by_the_clock_of_their_place(ana_client, ana, location, provider):
     location.zone = "America/Denver"
     location.save()
-    start = wall("2029-03-05 09:30", "America/Denver")
+    start = wall("2030-03-04 09:30", "America/Denver")
     a_visit(ana, start, location=location, provider=provider)
-    assert "Mon, Mar 5 at 9:30 AM MST" in text_of(ana_client.get("/visits/"))
+    assert "Mon, Mar 4 at 9:30 AM MST" in text_of(ana_client.get("/visits/"))
 
 
 @pytest.mark.req("P-27")

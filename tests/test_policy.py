@@ -27,6 +27,7 @@ A_PUSH = replace(A_TEXT, contact_kind=ContactKind.PUSH, ceiling=Level.L0)
 # What each gate says no to: enough to stop a text that would otherwise go at once.
 OBJECTIONS = [
     ("in_time", {"expires_at": NOON}, Reason.EXPIRED),
+    ("still_here", {"is_departed": True}, Reason.DEPARTED),
     ("still_true", {"is_irrelevant": True}, Reason.CANCELLED),
     ("not_answered", {"is_answered": True}, Reason.ANSWERED),
     ("channel_ready", {"is_configured": False}, Reason.CHANNEL_OFF),

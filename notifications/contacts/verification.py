@@ -30,7 +30,7 @@ from notifications.contacts.confidential import is_forbidden
 from notifications.crypto import new_id
 from notifications.enums import ContactKind, ContactStatus, Level
 from notifications.models import ContactPoint, ContactVerification
-from notifications.types import AnswerLost, ChannelError, Envelope, Refused
+from notifications.types import AnswerLost, ChannelError, Envelope, PatientProfile, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +42,15 @@ TRIES = 5
 def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
     """Send a fresh 6-digit code to an address and return when the next may be asked for.
 
-    Raises Refused while it is too early or everything is held, when the number said STOP or the
-    patient asked us not to use the address, and when the code could not be sent. One whose answer
-    was lost may have arrived, so it counts.
+    Raises Refused while it is too early or everything is held, when the number said STOP, when the
+    patient died or left or asked us not to use the address, and when the code could not be sent.
+    One whose answer was lost may have arrived, so it counts.
     """
     if switches.read().is_held:
         message = _("We cannot send codes at the moment. Please try again later.")
         raise Refused(message, field="code")
+    if _profile_of(patient_id).is_departed:
+        raise Refused(_("Nothing is sent to this address any more."), field="code")
     code = f"{secrets.randbelow(10**6):06d}"
     contact = _start_verification(patient_id=patient_id, contact_id=contact_id, code=code)
     try:
@@ -95,10 +97,12 @@ def _start_verification(*, patient_id: UUID, contact_id: UUID, code: str) -> Con
     return contact
 
 
+def _profile_of(patient_id: UUID) -> PatientProfile:
+    return import_string(settings.NOTIFICATIONS_PROFILES)([patient_id])[patient_id]
+
+
 def _hand_over(contact: ContactPoint, code: str) -> None:
-    profile = import_string(settings.NOTIFICATIONS_PROFILES)([contact.patient_id])[
-        contact.patient_id
-    ]
+    profile = _profile_of(contact.patient_id)
     channel = channel_of(contact.kind)
     envelope = Envelope(
         delivery_id=new_id(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from notifications import clock
 from portal.importers import csv, fhir, people, places, visits
+from portal.importers.clashes import overlapping
 from portal.importers.decisions import Decision, Situation, Step
 from portal.importers.household import Household, look_at_people
 from portal.importers.known import Known, is_first, zones_of_source
@@ -51,6 +52,9 @@ def check(*, source: str, data: bytes, format: str) -> Checked:
     for situation, decision in decided:
         if decision.note:
             batch.note(situation.record.where, decision.note)
+    taken = [situation.record for situation, decision in decided if not _is_left_out(decision)]
+    for record, odd in overlapping(taken):
+        batch.note(record.where, odd)
     return Checked(
         source=source,
         batch=batch,
@@ -59,6 +63,10 @@ def check(*, source: str, data: bytes, format: str) -> Checked:
         report=_foresee(source=source, setting=setting, known=known, decided=decided),
         risky=Counter(name for pair in decided for name in _risks(*pair)),
     )
+
+
+def _is_left_out(decision: Decision) -> bool:
+    return bool(decision.note) and not decision.steps
 
 
 def _ground(source: str) -> Ground:

@@ -12,6 +12,7 @@ from notifications.enums import ContactKind
 from portal.importers import cells
 from portal.importers.records import FHIR_STATUSES, Outcome
 from portal.importers.relations import RELATIONS
+from portal.models import Departure
 
 STATUSES = FHIR_STATUSES | {
     "confirmed": Outcome.CONFIRMED,
@@ -35,6 +36,14 @@ def relation(value: str) -> str:
     word = value.strip().lower()
     if word and word not in RELATIONS:
         raise cells.Bad(f"is not a known relation; known are: {', '.join(RELATIONS)}")
+    return word
+
+
+def departure(value: str) -> str:
+    """Return `died` or `left`, or nothing for a patient. Raises Bad naming the known ones."""
+    word = value.strip().lower()
+    if word and word not in Departure.values:
+        raise cells.Bad(f"must be {' or '.join(Departure.values)}, or empty for a patient")
     return word
 
 
@@ -74,6 +83,7 @@ COLUMNS = (
     Column("patient_last_name", "patient", _name),
     Column("patient_birth_date", "patient", cells.birth_date),
     Column("patient_language", "patient", cells.language),
+    Column("patient_departure", "patient", departure),
     Column("patient_email", "patient", _email),
     Column("email_verified", "patient", cells.answer),
     Column("patient_phone", "patient", _phone),

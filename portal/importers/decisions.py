@@ -11,6 +11,7 @@ from uuid import UUID
 
 from portal.importers.records import Outcome, VisitRecord
 from portal.models import Appointment
+from portal.services.entries import FURTHEST
 
 Status = Appointment.Status
 
@@ -45,6 +46,10 @@ class Note(StrEnum):
     ENDED_HERE = "PLEASE LOOK: over or cancelled here, and the source disagrees: left as it stands"
     NOT_MISSED = "PLEASE LOOK: marked as missed, yet still ahead: left out"
     DIED = "the patient has died: nothing is planned or sent"
+    LEFT = "the patient has left the practice: nothing is planned or sent"
+    GONE_HERE = "PLEASE LOOK: here the patient is noted as died or left: nothing is planned or sent"
+    TWICE = "PLEASE LOOK: the patient has another visit at this very time: left out"
+    TOO_FAR = "PLEASE LOOK: more than five years ahead: left out, or left as it stands"
     REMOVED = "the visit was removed here: left removed"
     OTHER_PATIENT = "PLEASE LOOK: the source gives this visit to another patient: left as it stands"
 
@@ -61,7 +66,8 @@ class Situation:
     patient_id: UUID | None = None
     provider_id: UUID | None = None
     location_id: UUID | None = None
-    has_died: bool = False
+    gone: Note = Note.NONE  # DIED, LEFT or GONE_HERE: the patient is one no longer
+    is_said_twice: bool = False
 
     def _parts(self) -> list[tuple[str, str]]:
         before = self.digest.split(".") if self.digest else ["", "", ""]
@@ -122,12 +128,14 @@ def decide(situation: Situation) -> Decision:
         return _decide_new(situation)
     if situation.visit is None:
         return Decision(note=Note.REMOVED)
-    if situation.has_died and situation.visit.is_upcoming:
-        return Decision(steps=(Step.WITHDRAW,), note=Note.DIED)
+    if situation.gone and situation.visit.is_upcoming:
+        return Decision(steps=(Step.WITHDRAW,), note=situation.gone)
     if situation.digest == situation.record.digest:
         return Decision()
     if situation.visit.patient_id != situation.patient_id:
         return Decision(note=Note.OTHER_PATIENT)
+    if situation.record.outcome.is_upcoming and (obstacle := _obstacle(situation)):
+        return Decision(note=obstacle)
     decision = _decide_known(situation)
     words = (Step.REWORD,) if situation.has_new_words else ()
     return Decision(steps=(*decision.steps, *words), note=decision.note)
@@ -145,11 +153,20 @@ def _decide_new(situation: Situation) -> Decision:
         return Decision(steps=(Step.RECORD,), note=Note.PAST)
     if outcome == Outcome.MISSED:
         return Decision(note=Note.NOT_MISSED)
-    if situation.has_died:
-        return Decision(note=Note.DIED)
+    if obstacle := _obstacle(situation):
+        return Decision(note=obstacle)
     if outcome == Outcome.COMPLETED:
         return Decision(steps=(Step.RECORD,))
     return Decision(steps=(Step.CREATE, *FOLLOW_UP.get(outcome, ())))
+
+
+def _obstacle(situation: Situation) -> Note:
+    """Return why nothing can come of a visit ahead, or NONE."""
+    if not situation.is_ahead:
+        return Note.NONE
+    if situation.record.starts_at - situation.now > FURTHEST:
+        return Note.TOO_FAR
+    return situation.gone or (Note.TWICE if situation.is_said_twice else Note.NONE)
 
 
 LEFT_OUT = {Outcome.NOT_AGREED: Note.NOT_AGREED, Outcome.MISTAKE: Note.MISTAKE}

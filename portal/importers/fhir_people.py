@@ -29,6 +29,7 @@ def read_patient(resource: Any, *, entry: Entry, batch: Batch, names: Names) -> 
         sign_in=_email_of(contacts),
         contacts=contacts,
         has_died=bool(resource.deceasedBoolean or resource.deceasedDateTime),
+        has_left=resource.active is False,
         **_names(resource.name or (), entry=entry, batch=batch),
     )
 

@@ -10,11 +10,12 @@ from django.db.models.functions import Lower
 from notifications import audit
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import AuditAction
+from notifications.types import Refused
 from portal import services
 from portal.importers.addresses import ACTOR, drop_contacts, write_contact
 from portal.importers.household import Household
 from portal.importers.known import Known
-from portal.importers.records import PersonRecord, TieRecord
+from portal.importers.records import Batch, PersonRecord, TieRecord
 from portal.models import Guardianship, Languages, User
 
 
@@ -40,6 +41,23 @@ def _audit(people: Iterable[PersonRecord], *, change: str, known: Known) -> None
     ids = [known.id_of(person.key) for person in people]
     rows = [(user_id, User(pk=user_id)) for user_id in ids]
     audit.record_many(action=AuditAction.IMPORTED, actor=ACTOR, rows=rows, change=change)
+
+
+def leaving(people: Iterable[PersonRecord], *, known: Known) -> list[PersonRecord]:
+    """Return of whom the source says now, and did not before, that they died or left."""
+    gone = [person for person in people if person.departure]
+    return [person for person in gone if outcome_of(person, known=known) != "unchanged"]
+
+
+def write_departures(people: Iterable[PersonRecord], *, batch: Batch, known: Known) -> None:
+    """Note who died or left, after their visits: what else is planned for them ends."""
+    for person in people:
+        try:
+            services.depart(
+                patient_id=known.id_of(person.key), departure=person.departure, on=None, actor=ACTOR
+            )
+        except Refused as refusal:
+            batch.note(person.where, f"PLEASE LOOK: {refusal.message}")
 
 
 def outcome_of(person: PersonRecord, *, known: Known) -> str:

@@ -14,6 +14,7 @@ from portal.importers.records import (
     TieRecord,
     fingerprint,
 )
+from portal.models import Departure
 
 Said = Mapping[str, Any]
 KINDS = (ContactKind.EMAIL, ContactKind.PHONE)
@@ -54,6 +55,8 @@ def _patient(key: Key, said: Said, where: str, *, also: PersonRecord | None) -> 
         language=said.get("patient_language", ""),
         sign_in=said.get("patient_email", also.sign_in),
         contacts=tuple(_own_contacts(key[1], said)),
+        has_died=said.get("patient_departure") == Departure.DIED,
+        has_left=said.get("patient_departure") == Departure.LEFT,
     )
 
 

@@ -125,12 +125,22 @@ class PersonRecord:
     contacts: tuple[ContactRecord, ...] = ()
     is_stub: bool = False
     has_died: bool = False
+    has_left: bool = False
+
+    @property
+    def departure(self) -> str:
+        """Return why they are a patient no longer, a `Departure`; empty: they are one."""
+        if self.has_died:
+            return "died"
+        return "left" if self.has_left else ""
 
     @property
     def digest(self) -> str:
         if self.is_stub:
             return ""
         kept = {name: value for name, value in asdict(self).items() if name != "where"}
+        if not self.has_left:  # a later field: who is known from before has not changed by it
+            del kept["has_left"]
         return fingerprint(kept)
 
     def is_minor(self, today: date) -> bool:

@@ -81,12 +81,14 @@ class _Writer:
         hold_source(source=self.checked.source)
         known = Known.load(source=self.checked.source, keys=self._keys_of(some))
         setting, ties = self.checked.setting, self._ties_of(some)
+        leaving = people.leaving(some, known=known)
         counts = people.write_people(some, household=self.checked.household, known=known)
         named = {person.key for person in some} | {tie.patient for tie in ties}
         with keys_loaded([known.id_of(key) for key in named], create=True):
             people.write_ties(ties, known=known)
             decided = visits.decide_all(self._visits_of(some), setting=setting, known=known)
             written = visits.write_visits(decided, setting=setting, known=known)
+            people.write_departures(leaving, batch=self.checked.batch, known=known)
         known.save()
         self.report.people += counts
         self.report.visits += written.steps

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
@@ -11,12 +11,13 @@ from notifications import audit, clock
 from notifications.enums import AuditAction, PlanStatus
 from notifications.types import Refused
 from portal.importers.addresses import ACTOR
-from portal.importers.decisions import Decision, Situation, Step, decide
+from portal.importers.clashes import said_twice
+from portal.importers.decisions import Decision, Note, Situation, Step, decide
 from portal.importers.known import Known, batched
 from portal.importers.places import TEAM
 from portal.importers.records import Batch, Key, VisitRecord
 from portal.importers.steps import carry_out
-from portal.models import Appointment, User
+from portal.models import Appointment, Departure, User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +37,21 @@ def decide_all(
     here: dict[UUID, Appointment] = {}
     for some in batched(ids, 500):
         here |= Appointment.objects.defer("reason", "notes").in_bulk(some)
-    situations = [_situation(visit, setting=setting, known=known, here=here) for visit in visits]
+    twice, gone = said_twice(visits, known=known), _gone(visits, setting=setting, known=known)
+    situations = [
+        replace(
+            _situation(visit, setting=setting, known=known, here=here),
+            is_said_twice=visit.key in twice,
+            gone=gone.get(visit.patient, Note.NONE),
+        )
+        for visit in visits
+    ]
     return [(situation, decide(situation)) for situation in situations]
 
 
 def _situation(
     record: VisitRecord, *, setting: Setting, known: Known, here: dict[UUID, Appointment]
 ) -> Situation:
-    patient = setting.batch.people.get(record.patient)
     visit_id = known.id_of(record.key)
     return Situation(
         record=record,
@@ -54,8 +62,22 @@ def _situation(
         patient_id=known.id_of(record.patient),
         provider_id=known.id_of(record.provider or TEAM),
         location_id=_location_id(record, setting=setting, known=known),
-        has_died=patient is not None and patient.has_died,
     )
+
+
+def _gone(visits: Collection[VisitRecord], *, setting: Setting, known: Known) -> dict[Key, Note]:
+    """Return which patients died or left, by what the file says or else by what stands here."""
+    named = {visit.patient for visit in visits}
+    ids = {patient_id: key for key in named if (patient_id := known.id_of(key)) is not None}
+    gone: dict[Key, Note] = {}
+    for some in batched(ids, 500):
+        departed = User.objects.filter(pk__in=some).exclude(departure="")
+        gone |= {ids[pk]: Note.GONE_HERE for pk in departed.values_list("pk", flat=True)}
+    said = {key: setting.batch.people[key].departure for key in named & setting.batch.people.keys()}
+    return gone | {key: GONE[departure] for key, departure in said.items() if departure}
+
+
+GONE = {Departure.DIED: Note.DIED, Departure.LEFT: Note.LEFT}
 
 
 def _location_id(record: VisitRecord, *, setting: Setting, known: Known) -> UUID | None:

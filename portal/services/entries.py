@@ -18,7 +18,7 @@ from portal.models import Location, User
 from portal.models.zones import validate_zone
 
 LONGEST = timedelta(days=1)
-FURTHEST = timedelta(days=3 * 366)
+FURTHEST = timedelta(days=5 * 366)  # beyond that, somebody mistyped the year
 
 
 def known(rows: models.QuerySet, row_id: UUID, field: str) -> Any:
@@ -65,7 +65,7 @@ def check_clock(location: Location) -> None:
 def check_times(*, starts_at: datetime, ends_at: datetime) -> None:
     """Raise Refused for times that no visit can have.
 
-    Those without a zone, an end before the start, more than a day, more than three years ahead.
+    Those without a zone, an end before the start, more than a day, more than five years ahead.
     """
     for field, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
         if timezone.is_naive(moment):
@@ -75,5 +75,5 @@ def check_times(*, starts_at: datetime, ends_at: datetime) -> None:
     if ends_at - starts_at > LONGEST:
         raise Refused(_("A visit cannot last longer than a day. Check the end."), field="ends_at")
     if starts_at - clock.now() > FURTHEST:
-        message = _("A visit cannot be more than three years ahead. Check the year.")
+        message = _("A visit cannot be more than five years ahead. Check the year.")
         raise Refused(message, field="starts_at")

@@ -6,10 +6,11 @@ time; what was sent to the guardian's addresses is taken back by `close_guardian
 clock calls before anything is sent in the same minute.
 """
 
+import logging
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -21,6 +22,8 @@ from notifications.enums import AuditAction, ContactKind
 from notifications.types import Refused
 from portal.access import ties_of, zone_of
 from portal.models import Guardianship, User
+
+logger = logging.getLogger(__name__)
 
 ACTOR = "system:birthday"
 OF_AGE = 18
@@ -60,10 +63,10 @@ def date_guardianships(*, patient_ids: Collection[UUID] | None = None) -> int:
     ties = _open() if patient_ids is not None else _open().filter(ended_at=None)
     if patient_ids is not None:
         ties = ties.filter(patient_id__in=patient_ids)
-    ties = ties.filter(patient__date_of_birth__isnull=False)
-    ids = set(ties.values_list("patient_id", flat=True))
-    with keys_loaded(ids):
-        return sum(_date(tie) for tie in ties.select_related("patient__home_location"))
+    dated = ties.filter(patient__date_of_birth__isnull=False)
+    rows = list(dated.select_related("patient__home_location"))
+    with keys_loaded({tie.patient_id for tie in rows}):
+        return sum(_date(tie) for tie in rows)
 
 
 def close_guardianships() -> int:
@@ -134,7 +137,12 @@ def _held_patient(patient_id: UUID) -> User:
 
 
 def _date(tie: Guardianship) -> bool:
-    ended_at = birthday_ending(tie, patient=tie.patient)
+    """Write a tie's end where it is another. One that nobody can tell keeps no other waiting."""
+    try:
+        ended_at = birthday_ending(tie, patient=tie.patient)
+    except (ZoneInfoNotFoundError, ValueError) as fault:
+        logger.error("guardianship %s cannot be dated: %s", tie.pk, type(fault).__name__)
+        return False
     if ended_at == tie.ended_at:
         return False
     still_so = Guardianship.objects.filter(pk=tie.pk, ended_at=tie.ended_at, closed_at=None)
