@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from notifications import calls, clock, contacts, delivery, incoming, preferences
+from notifications.delivery import NextStep
 from notifications.enums import (
     CallOutcome,
     CallReason,
@@ -253,6 +254,31 @@ def test_with_no_address_at_all_the_desk_is_asked_at_once(ana, ben):
     assert [call.notification_id for call in calls_at(NOON)] == [made.pk]
     assert call_of(made).call_by == REACH_BY
     assert call_of(bens).due_at == NOON + 3 * HOUR
+
+
+def rung(step, status=Status.PLANNED, reason="") -> Delivery:
+    return Delivery(step=step, status=status, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("ended", "others", "following"),
+    [
+        ((Status.FAILED,), [(2,), (3,)], NextStep(step=2)),
+        ((Status.SKIPPED, Reason.PAUSED), [(2, Status.FAILED), (3, Status.HELD)], NextStep(step=3)),
+        ((Status.SKIPPED, Reason.NO_CONSENT), [(2, Status.FAILED)], NextStep(is_call=True)),
+        ((Status.FAILED,), [(1, Status.ACCEPTED), (2,)], NextStep()),
+        ((Status.FAILED,), [(2, Status.UNKNOWN, Reason.ANSWER_UNKNOWN), (3,)], NextStep()),
+        ((Status.UNKNOWN, Reason.ANSWER_UNKNOWN), [(2,)], NextStep()),
+        ((Status.SKIPPED, Reason.MERGED), [(2,)], NextStep()),
+        ((Status.ACCEPTED,), [(2,)], NextStep()),
+        ((Status.SKIPPED, Reason.ANSWERED), [(2,)], NextStep(outcome=CallOutcome.ANSWERED)),
+        ((Status.SKIPPED, Reason.DEPARTED), [(2,)], NextStep(outcome=CallOutcome.CANCELLED)),
+        ((Status.CANCELLED, Reason.CANCELLED), [(2,)], NextStep(outcome=CallOutcome.CANCELLED)),
+    ],
+)
+def test_what_comes_next_is_decided_without_a_table(ended, others, following):
+    first, rest = rung(1, *ended), [rung(*each) for each in others]
+    assert delivery.next_step(rungs=[first, *rest], ended=first) == following
 
 
 # -- time and outages -----------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """A visit that has to be confirmed: asked for on one channel after the other, until it is."""
 
+import io
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 
 from notifications import calls, clock, incoming
 from notifications.enums import CallOutcome, DeliveryStatus, Reason
@@ -192,3 +194,16 @@ def test_a_moved_visit_is_asked_about_anew(ana, anas):
     assert CallTask.objects.get(notification=made).outcome == CallOutcome.CANCELLED
     assert CallTask.objects.get(notification=again).settled_at is None
     assert to_call(CALL) == [ana.pk]
+
+
+# -- told -----------------------------------------------------------------------------------------
+
+
+def test_an_engineer_reads_the_rungs_their_times_and_the_call(anas):
+    made, said = ask(anas), io.StringIO()
+    with clock.at(CALL):
+        call_command("explain", str(made.pk), stdout=said)
+    told = said.getvalue()
+    assert "rung 2  sms  from 2026-11-24T15:00:00-05:00 until 2026-11-24T21:00:00-05:00" in told
+    assert "rung 4  call  from 2026-11-25T13:00:00-05:00 until 2026-11-25T17:00:00-05:00" in told
+    assert "call  2026-11-25T13:00:00-05:00  Call to make, until Nov 25, 5:00 PM EST" in told
