@@ -1,9 +1,10 @@
-"""The rungs of a ladder, worked out backwards from the moment a patient must be reached by."""
+"""Ladders: their rungs, worked out backwards from the moment a patient must be reached by."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from notifications.types.payload import Rung
+from notifications.enums import PatientNotificationChannel, Shape
+from notifications.types.payload import NotificationPayload, Rung
 
 Steps = Sequence[tuple[str, timedelta]]
 
@@ -27,3 +28,16 @@ def ladder(*, steps: Steps, reach_by: datetime) -> tuple[Rung, ...]:
 def length_of(steps: Steps) -> timedelta:
     """Return how long before `reach_by` a ladder begins."""
     return sum((lasts for _channel, lasts in steps), timedelta())
+
+
+def climbs(payload: NotificationPayload) -> bool:
+    """Return whether a message goes on one channel after the other."""
+    return payload.shape == Shape.LADDER or bool(payload.rungs())
+
+
+def is_followed(payload: NotificationPayload, *, step: int) -> bool:
+    """Return whether another rung comes after this one (they count from 1), or a call."""
+    later = payload.rungs()[step:] if step else ()
+    return any(
+        rung.channel == Rung.CALL or rung.channel in PatientNotificationChannel for rung in later
+    )
