@@ -243,10 +243,10 @@ def test_calls_to_make_are_there_with_their_message_or_by_themselves(desk, ana, 
     asked = calls.open_call(key="2", reason=CallReason.ASKED, **until)
     page = page_of(desk, ana)
     assert "Call to make, until Nov 24, 2:00 PM EST. No message was read or answered" in page
-    assert "Call The patient asked for a call" in page
+    assert "Call to make The patient asked for a call" in page
     calls.mark_called(call_id=asked.pk, actor=DESK)
     assert "Called. By the system (desk). See the call" in page_of(desk, ana)
-    assert "Call to make" not in page_of(desk, ben)
+    assert "The patient asked for a call" not in page_of(desk, ben)
 
 
 def test_addresses_consents_and_choices_are_there_with_who_made_them(desk, ana):
