@@ -170,6 +170,17 @@ def test_who_reads_it_in_the_portal_gets_no_email_and_no_call(ana, anas):
     assert to_call(CALL) == []
 
 
+def test_who_marks_it_as_unread_after_a_yes_is_not_called_all_the_same(ana, anas):
+    made = ask(anas)
+    with clock.at(TEXT):
+        confirm(appointment_id=anas.pk, actor=DESK)
+        patient_notification_service.open(patient_id=ana.pk, notification_id=made.pk)
+        patient_notification_service.mark_unread(patient_id=ana.pk, notification_id=made.pk)
+        batch = patient_notification_service.mark_all_read(patient_id=ana.pk).batch
+        patient_notification_service.undo_read(patient_id=ana.pk, batch=batch)
+    assert to_call(CALL) == []
+
+
 # -- called off -----------------------------------------------------------------------------------
 
 
