@@ -109,6 +109,21 @@ def test_a_ladder_is_counted_back_from_its_last_moment():
     ]
 
 
+def test_where_it_is_known_when_it_begins_the_first_rung_has_the_time_to_spare():
+    early = times(ladder(steps=STEPS, reach_by=REACH_BY, begins_at=NOON - DAY))
+    assert early[:2] == [("push", -DAY, HOUR), ("sms", HOUR, 2 * HOUR)]
+
+
+def test_with_little_time_what_would_be_over_is_left_out():
+    late = ladder(steps=STEPS, reach_by=REACH_BY, begins_at=NOON + 90 * MINUTE)
+    assert times(late) == [
+        ("sms", 90 * MINUTE, 2 * HOUR),
+        ("email", 2 * HOUR, 3 * HOUR),
+        ("call", 3 * HOUR, 4 * HOUR),
+    ]
+    assert ladder(steps=STEPS, reach_by=REACH_BY, begins_at=REACH_BY) == ()
+
+
 def test_a_message_made_early_sends_its_first_rung_at_once(ana, reachable):
     with clock.at(NOON - 2 * HOUR):
         made = ask(ana)

@@ -64,7 +64,11 @@ def anas(ana, visits):
 def ask(visit, *, key="ask", due_at=TUESDAY, ladder=ReminderRule.Ladder.STANDARD, asks=True):
     """Plan the question whether a patient is coming, and let its moment come."""
     payload = AppointmentReminderPayload(
-        **visit_fields(visit), asks_to_confirm=asks, ladder=ladder, reach_by=REACH_BY
+        **visit_fields(visit),
+        asks_to_confirm=asks,
+        ladder=ladder,
+        asks_from=due_at,
+        reach_by=REACH_BY,
     )
     plan = notification_scheduler_service.plan(
         patient_id=visit.patient_id,

@@ -23,8 +23,8 @@ class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
     `current_until`: when the next reminder of this visit takes over; None for the last one.
 
-    Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins
-    with the message and must have reached the patient by `reach_by` (aware).
+    Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins at
+    `asks_from`, with the message, and must have reached the patient by `reach_by`. Both aware.
     """
 
     type_key = "appointment_reminder"
@@ -35,6 +35,7 @@ class AppointmentReminderPayload(VisitPayload):
     asks_to_confirm: bool = public(default=False)
     current_until: datetime | None = public(default=None)
     ladder: str = public(default="")
+    asks_from: datetime | None = public(default=None)
     reach_by: datetime | None = public(default=None)
 
     @classmethod
@@ -47,7 +48,8 @@ class AppointmentReminderPayload(VisitPayload):
     def rungs(self) -> Sequence[Rung]:
         if self.ladder not in LADDERS or self.reach_by is None:
             return ()
-        return ladder(steps=LADDERS[self.ladder], reach_by=self.reach_by)
+        steps = LADDERS[self.ladder]
+        return ladder(steps=steps, reach_by=self.reach_by, begins_at=self.asks_from)
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT
