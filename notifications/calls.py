@@ -147,9 +147,17 @@ def settle_of(*, patient_id: UUID, outcome: CallOutcome, actor: str = ACTOR) -> 
     return _settle(_held(rows), outcome, actor=actor)
 
 
+def answered_about(*, notification_ids: Collection[UUID]) -> list[PatientNotification]:
+    """Return those of some messages that nobody needs to call about, for they were answered."""
+    answered = CallTask.objects.filter(
+        notification_id__in=notification_ids, outcome=CallOutcome.ANSWERED
+    )
+    return list(PatientNotification.objects.filter(pk__in=answered.values("notification_id")))
+
+
 @transaction.atomic(savepoint=False)
 def reopen(*, notification_ids: Collection[UUID], actor: str = ACTOR) -> int:
-    """Put calls back on the list whose message is unread again; return how many."""
+    """Put calls back on the list whose message was read and is unread again; return how many."""
     answered = CallTask.objects.filter(
         notification_id__in=notification_ids,
         outcome=CallOutcome.ANSWERED,

@@ -23,7 +23,6 @@ from notifications.enums import (
     PatientNotificationChannel,
     PatientNotificationPriority,
     Purpose,
-    Shape,
 )
 from notifications.models import (
     ConfidentialRequest,
@@ -37,7 +36,13 @@ from notifications.policy import Facts
 from notifications.preferences import GeneralSettings
 from notifications.switches import Switches
 from notifications.told import Told
-from notifications.types import NotificationPayload, PatientProfile, Rung, payload_of
+from notifications.types import (
+    NotificationPayload,
+    PatientProfile,
+    climbs,
+    is_followed,
+    payload_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +149,7 @@ class _Known:
             made_at=notification.created_at,
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,
-            is_followed=_is_followed(delivery, payload),
+            is_followed=is_followed(payload, step=delivery.step),
             is_answered=_is_answered(delivery, payload),
             together=payload.together(),
             is_escalated=_is_escalated(delivery, payload),
@@ -257,28 +262,16 @@ def _about_channel(channel: type[Channel]) -> dict:
     }
 
 
-def _is_followed(delivery: Delivery, payload: NotificationPayload) -> bool:
-    """A rung of a ladder after which another comes, or a call by the desk."""
-    later = payload.rungs()[delivery.step :] if delivery.step else ()
-    return any(
-        rung.channel == Rung.CALL or rung.channel in PatientNotificationChannel for rung in later
-    )
-
-
-def _climbs(payload: NotificationPayload) -> bool:
-    return payload.shape == Shape.LADDER or bool(payload.rungs())
-
-
 def _is_answered(delivery: Delivery, payload: NotificationPayload) -> bool:
     """A later rung of a ladder has nothing left to ask once the patient read or answered."""
     notification = delivery.notification
-    is_later_rung = delivery.step > 0 and _climbs(payload)
+    is_later_rung = delivery.step > 0 and climbs(payload)
     return is_later_rung and bool(notification.read_at or notification.acted_at)
 
 
 def _is_escalated(delivery: Delivery, payload: NotificationPayload) -> bool:
     """A later step of a type without a ladder stands in for one that failed."""
-    is_extra = delivery.step > 0 and not _climbs(payload)
+    is_extra = delivery.step > 0 and not climbs(payload)
     return is_extra and payload.purpose != Purpose.MARKETING
 
 

@@ -36,7 +36,7 @@ from notifications.types import (
     Reply,
     SendResult,
 )
-from portal.models import Appointment, Location, Provider, User
+from portal.models import Appointment, Location, Provider, ReminderRule, User
 from portal.notification_types._visit import SETTLES_FOR, visit_fields
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
@@ -480,6 +480,17 @@ def the_visit_was_over_when_the_clock_ran_again(scene: Scene) -> PatientNotifica
         visit = scene.visit(patient, in_days=1 / 24)
     run(at=clock.now())
     return message_about(visit)
+
+
+@story(Reason.SUPERSEDED, at=NOON + 3 * HOUR)
+def the_next_rung_had_begun_when_the_clock_ran_again(scene: Scene) -> PatientNotification:
+    ladder = {"ladder": ReminderRule.Ladder.STANDARD, "reach_by": NOON + 22 * HOUR}
+    with clock.at(NOON):  # the text had until two
+        message = send(
+            scene.patient("superseded"), replace(AppointmentReminderPayload.example(), **ladder)
+        )
+    run(at=clock.now())
+    return message
 
 
 # -- at which hour --------------------------------------------------------------------------------

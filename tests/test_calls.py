@@ -17,11 +17,13 @@ from notifications.enums import (
     Reason,
 )
 from notifications.models import AuditEvent, CallTask, ConfidentialRequest, Delivery
+from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import ChannelError
 from portal.models import User
 from tests.clinic import DESK
 from tests.conftest import PASSWORD, signed_in
+from tests.crowd import side_by_side
 from tests.engine import NOON, NotePayload, delivery_of, email_of, phone_of, run, send
 from tests.pages import text_of
 
@@ -219,3 +221,22 @@ def test_staff_read_of_the_call_in_the_history_and_the_patient_does_not(ana, ana
     calls.mark_called(call_id=call.pk, actor=DESK)
     assert told() == ["Called"]
     assert "Called" not in text_of(ana_client.get(f"/notifications/{made.pk}/"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_reads_while_the_desk_ends_the_question_waits_for_nobody_for_ever(ana):
+    for number in range(5):
+        made = send(ana, subject=f"note:{number}")
+        call = a_call(ana, str(number), notification=made)
+        side_by_side(
+            lambda made=made: patient_notification_service.mark_read(
+                patient_id=ana.pk, notification_id=made.pk
+            ),
+            lambda made=made: notification_scheduler_service.answered(
+                subject=made.subject, action="confirm", actor=DESK
+            ),
+            lambda made=made: notification_scheduler_service.cancel(subject=made.subject),
+        )
+        call.refresh_from_db()
+        assert call.outcome in (CallOutcome.ANSWERED, CallOutcome.CANCELLED)
+        assert len(trail_of(call)) == 2

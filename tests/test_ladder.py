@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from notifications import calls, clock, contacts, delivery, incoming, preferences
+from notifications.delivery import NextStep
 from notifications.enums import (
     CallOutcome,
     CallReason,
@@ -106,6 +107,21 @@ def test_a_ladder_is_counted_back_from_its_last_moment():
         ("email", 2 * HOUR, 3 * HOUR),
         ("call", 3 * HOUR, 4 * HOUR),
     ]
+
+
+def test_where_it_is_known_when_it_begins_the_first_rung_has_the_time_to_spare():
+    early = times(ladder(steps=STEPS, reach_by=REACH_BY, begins_at=NOON - DAY))
+    assert early[:2] == [("push", -DAY, HOUR), ("sms", HOUR, 2 * HOUR)]
+
+
+def test_with_little_time_what_would_be_over_is_left_out():
+    late = ladder(steps=STEPS, reach_by=REACH_BY, begins_at=NOON + 90 * MINUTE)
+    assert times(late) == [
+        ("sms", 90 * MINUTE, 2 * HOUR),
+        ("email", 2 * HOUR, 3 * HOUR),
+        ("call", 3 * HOUR, 4 * HOUR),
+    ]
+    assert ladder(steps=STEPS, reach_by=REACH_BY, begins_at=REACH_BY) == ()
 
 
 def test_a_message_made_early_sends_its_first_rung_at_once(ana, reachable):
@@ -253,6 +269,31 @@ def test_with_no_address_at_all_the_desk_is_asked_at_once(ana, ben):
     assert [call.notification_id for call in calls_at(NOON)] == [made.pk]
     assert call_of(made).call_by == REACH_BY
     assert call_of(bens).due_at == NOON + 3 * HOUR
+
+
+def rung(step, status=Status.PLANNED, reason="") -> Delivery:
+    return Delivery(step=step, status=status, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("ended", "others", "following"),
+    [
+        ((Status.FAILED,), [(2,), (3,)], NextStep(step=2)),
+        ((Status.SKIPPED, Reason.PAUSED), [(2, Status.FAILED), (3, Status.HELD)], NextStep(step=3)),
+        ((Status.SKIPPED, Reason.NO_CONSENT), [(2, Status.FAILED)], NextStep(is_call=True)),
+        ((Status.FAILED,), [(1, Status.ACCEPTED), (2,)], NextStep()),
+        ((Status.FAILED,), [(2, Status.UNKNOWN, Reason.ANSWER_UNKNOWN), (3,)], NextStep()),
+        ((Status.UNKNOWN, Reason.ANSWER_UNKNOWN), [(2,)], NextStep()),
+        ((Status.SKIPPED, Reason.MERGED), [(2,)], NextStep()),
+        ((Status.ACCEPTED,), [(2,)], NextStep()),
+        ((Status.SKIPPED, Reason.ANSWERED), [(2,)], NextStep(outcome=CallOutcome.ANSWERED)),
+        ((Status.SKIPPED, Reason.DEPARTED), [(2,)], NextStep(outcome=CallOutcome.CANCELLED)),
+        ((Status.CANCELLED, Reason.CANCELLED), [(2,)], NextStep(outcome=CallOutcome.CANCELLED)),
+    ],
+)
+def test_what_comes_next_is_decided_without_a_table(ended, others, following):
+    first, rest = rung(1, *ended), [rung(*each) for each in others]
+    assert delivery.next_step(rungs=[first, *rest], ended=first) == following
 
 
 # -- time and outages -----------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """A visit that has to be confirmed: asked for on one channel after the other, until it is."""
 
+import io
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 
 from notifications import calls, clock, incoming
 from notifications.enums import CallOutcome, DeliveryStatus, Reason
@@ -62,7 +64,11 @@ def anas(ana, visits):
 def ask(visit, *, key="ask", due_at=TUESDAY, ladder=ReminderRule.Ladder.STANDARD, asks=True):
     """Plan the question whether a patient is coming, and let its moment come."""
     payload = AppointmentReminderPayload(
-        **visit_fields(visit), asks_to_confirm=asks, ladder=ladder, reach_by=REACH_BY
+        **visit_fields(visit),
+        asks_to_confirm=asks,
+        ladder=ladder,
+        asks_from=due_at,
+        reach_by=REACH_BY,
     )
     plan = notification_scheduler_service.plan(
         patient_id=visit.patient_id,
@@ -168,6 +174,17 @@ def test_who_reads_it_in_the_portal_gets_no_email_and_no_call(ana, anas):
     assert to_call(CALL) == []
 
 
+def test_who_marks_it_as_unread_after_a_yes_is_not_called_all_the_same(ana, anas):
+    made = ask(anas)
+    with clock.at(TEXT):
+        confirm(appointment_id=anas.pk, actor=DESK)
+        patient_notification_service.open(patient_id=ana.pk, notification_id=made.pk)
+        patient_notification_service.mark_unread(patient_id=ana.pk, notification_id=made.pk)
+        batch = patient_notification_service.mark_all_read(patient_id=ana.pk).batch
+        patient_notification_service.undo_read(patient_id=ana.pk, batch=batch)
+    assert to_call(CALL) == []
+
+
 # -- called off -----------------------------------------------------------------------------------
 
 
@@ -192,3 +209,16 @@ def test_a_moved_visit_is_asked_about_anew(ana, anas):
     assert CallTask.objects.get(notification=made).outcome == CallOutcome.CANCELLED
     assert CallTask.objects.get(notification=again).settled_at is None
     assert to_call(CALL) == [ana.pk]
+
+
+# -- told -----------------------------------------------------------------------------------------
+
+
+def test_an_engineer_reads_the_rungs_their_times_and_the_call(anas):
+    made, said = ask(anas), io.StringIO()
+    with clock.at(CALL):
+        call_command("explain", str(made.pk), stdout=said)
+    told = said.getvalue()
+    assert "rung 2  sms  from 2026-11-24T15:00:00-05:00 until 2026-11-24T21:00:00-05:00" in told
+    assert "rung 4  call  from 2026-11-25T13:00:00-05:00 until 2026-11-25T17:00:00-05:00" in told
+    assert "call  2026-11-25T13:00:00-05:00  Call to make, until Nov 25, 5:00 PM EST" in told

@@ -4,13 +4,11 @@ What the patient reads, what the desk reads, what lies in the outbox and what `e
 compared for every delivery of every one of them, not only for the one the case is about.
 """
 
-import ast
 import html
 import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -33,14 +31,8 @@ from tests.pages import text_of
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parent.parent
 WENT = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
-# Reasons that nothing makes yet: their gates wait for what is still to come.
-NOT_YET = {
-    Reason.SUPERSEDED,
-}
 # What keeps a message waiting without touching its row: said where somebody asks why.
 ONLY_EXPLAINED = {Reason.ALL_HELD, Reason.CHANNEL_RESTING}
-# What `policy` would need to be told before it objects with one of them.
-UNASKED: dict[Reason, str] = {}
 
 
 @pytest.fixture
@@ -79,58 +71,11 @@ def plain(text: str) -> str:
 
 
 def test_each_reason_there_is_has_its_case_and_one_case_has_none(cases):
-    reasons = {reason for reason in Reason if reason} - NOT_YET - ONLY_EXPLAINED
+    reasons = {reason for reason in Reason if reason} - ONLY_EXPLAINED
     assert {case.name for case in cases} == {str(reason) for reason in reasons} | {DELIVERED}
     for case in cases:
         ended = case.plan or case.delivery
         assert (ended.status, ended.reason) == (case.status, case.reason), case.name
-
-
-def test_reasons_that_nothing_makes_yet_are_named_and_no_others():
-    """When one of them begins to be used, it needs a case of its own above."""
-    used = {name for path in our_files() for name in reasons_named_in(path)}
-    assert {reason.name for reason in Reason if reason} - {each.name for each in NOT_YET} <= used
-    asked_by_policy = {each.name for each in UNASKED}
-    assert used & {reason.name for reason in NOT_YET} <= asked_by_policy
-    known = {word for path in our_files("policy.py") for word in keywords_of(path)}
-    assert not known & set(UNASKED.values())
-
-
-def our_files(*without: str) -> Iterable[Path]:
-    """Return the modules in which a decision could be made."""
-    for app in ("notifications", "portal"):
-        for path in (ROOT / app).rglob("*.py"):
-            if "migrations" not in path.parts and path.name not in ("reasons.py", *without):
-                yield path
-
-
-def reasons_named_in(path: Path) -> set[str]:
-    """Return the reasons a file gives, such as PREF_OFF; tables of words give none."""
-    tree = ast.parse(path.read_text())
-    in_tables = {
-        id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys
-    }
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and ast.unparse(node.value) == "Reason"
-        and id(node) not in in_tables
-    }
-
-
-def keywords_of(path: Path) -> set[str]:
-    """Return the names a file passes by keyword or writes as a key."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    passed = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
-    keys = {
-        key.value
-        for node in nodes
-        if isinstance(node, ast.Dict)
-        for key in node.keys
-        if isinstance(key, ast.Constant) and isinstance(key.value, str)
-    }
-    return passed | keys
 
 
 # -- the patient's own page -----------------------------------------------------------------------

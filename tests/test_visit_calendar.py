@@ -188,7 +188,7 @@ def test_the_ladder_ends_when_the_desk_can_still_act_for_the_last_time():
     (plan,) = calendar(visit, ask(3 * DAY, ladder=Ladder.STANDARD), closed=(THURSDAY,))
     assert plan.payload.ladder == "standard"
     assert plan.payload.reach_by == wall("2026-11-25 17:00")
-    assert plan.due_at == wall("2026-11-24 10:00")
+    assert plan.payload.asks_from == plan.due_at == wall("2026-11-24 10:00")
     plain = calendar(visit, ask(3 * DAY), closed=(THURSDAY,))
     assert (plain[0].payload.ladder, plain[0].payload.reach_by) == ("", None)
 

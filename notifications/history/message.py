@@ -103,7 +103,7 @@ def calls_about(
         entry = HistoryEntry(
             at=row.settled_at or row.due_at,
             kind="call",
-            label=_("Call"),
+            label=_("Call to make"),
             sentence=words_of_call(row),
             reason=row.reason,
         )

@@ -6,9 +6,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from notifications import audit, calls, clock, realtime
+from notifications import audit, clock, realtime
 from notifications.crypto import new_id
-from notifications.enums import AuditAction, CallOutcome, InboxEventKind
+from notifications.enums import AuditAction, InboxEventKind
+from notifications.inbox.calling import has_been_read, is_unread_again
 from notifications.inbox.pages import matching
 from notifications.models import LIVE, PatientNotification
 
@@ -44,7 +45,7 @@ def mark_all_read(
             count=count,
         )
         read = PatientNotification.objects.filter(patient_id=patient_id, read_batch=batch)
-        calls.settle(notification_ids=read.values("pk"), outcome=CallOutcome.ANSWERED, actor=actor)
+        has_been_read(notification_ids=read.values("pk"), actor=actor)
     _seq, unread = realtime.position(patient_id=patient_id)
     return ReadBatch(count=count, batch=batch if count else None, unread=unread)
 
@@ -69,5 +70,5 @@ def undo_read(*, patient_id: UUID, batch: UUID, actor: str) -> int:
             batch=batch,
             count=count,
         )
-        calls.reopen(notification_ids=ids, actor=actor)
+        is_unread_again(notification_ids=ids, actor=actor)
     return count

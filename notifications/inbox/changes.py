@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from notifications import audit, calls, clock, realtime
-from notifications.enums import AuditAction, CallOutcome, InboxEventKind
+from notifications import audit, clock, realtime
+from notifications.enums import AuditAction, InboxEventKind
+from notifications.inbox.calling import has_been_read, is_unread_again
 from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
@@ -58,10 +59,8 @@ def _write(row: PatientNotification, changes: dict, *, event: InboxEventKind, ac
 
 def _tell_desk(row: PatientNotification, *, actor: str) -> None:
     """Nobody needs to call about what has been read; of what is unread again somebody may."""
-    if row.read_at or row.acted_at:
-        calls.settle(notification_ids=[row.pk], outcome=CallOutcome.ANSWERED, actor=actor)
-    else:
-        calls.reopen(notification_ids=[row.pk], actor=actor)
+    tell = has_been_read if row.read_at or row.acted_at else is_unread_again
+    tell(notification_ids=[row.pk], actor=actor)
 
 
 def reading(row: PatientNotification, now: datetime) -> dict:

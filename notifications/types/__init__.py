@@ -1,7 +1,7 @@
 """What crosses the engine's seams: payloads going in, envelopes, results and errors going out."""
 
 from notifications.types.ladder import Steps as LadderSteps
-from notifications.types.ladder import ladder, length_of
+from notifications.types.ladder import climbs, is_followed, ladder, length_of
 from notifications.types.payload import (
     REFUSED_FIELDS,
     NotificationPayload,
@@ -41,6 +41,8 @@ __all__ = [
     "Reply",
     "Rung",
     "SendResult",
+    "climbs",
+    "is_followed",
     "ladder",
     "length_of",
     "logistics",

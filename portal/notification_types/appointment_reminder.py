@@ -26,9 +26,9 @@ class AppointmentReminderPayload(VisitPayload):
     `current_until`: when the next reminder of this visit takes over; None for the last one.
     `saves_the_date`: weeks ahead, asks nothing, and takes none of the few texts a week.
 
-    Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins
-    with the message and must have reached the patient by `reach_by` (aware), the last moment the
-    desk can still act.
+    Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins at
+    `asks_from`, with the message, and must have reached the patient by `reach_by`, the last moment
+    the desk can still act. Both aware.
     """
 
     type_key = "appointment_reminder"
@@ -39,6 +39,7 @@ class AppointmentReminderPayload(VisitPayload):
     asks_to_confirm: bool = public(default=False)
     current_until: datetime | None = public(default=None)
     ladder: str = public(default="")
+    asks_from: datetime | None = public(default=None)
     reach_by: datetime | None = public(default=None)
     saves_the_date: bool = public(default=False)
 
@@ -52,7 +53,8 @@ class AppointmentReminderPayload(VisitPayload):
     def rungs(self) -> Sequence[Rung]:
         if self.ladder not in LADDERS or self.reach_by is None:
             return ()
-        return ladder(steps=LADDERS[self.ladder], reach_by=self.reach_by)
+        steps = LADDERS[self.ladder]
+        return ladder(steps=steps, reach_by=self.reach_by, begins_at=self.asks_from)
 
     def together(self) -> str:
         """One text for a household's visits of one day at one place, all asking or none.

@@ -47,6 +47,7 @@ def payload_of_step(
         # What only reminds takes over from what only reminds: a ladder is climbed to its end.
         current_until=expires_at if reach_by is None else max(expires_at, reach_by),
         ladder="" if reach_by is None else str(rule.ladder),
+        asks_from=None if reach_by is None else due_at,
         reach_by=reach_by,
     )
 
