@@ -12,7 +12,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from notifications.allowance import WEEK
-from notifications.enums import ContactKind, DeliveryStatus
+from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationType
 from notifications.models import ContactPoint, Delivery, PatientNotification, TextUse
 from notifications.types import NotificationPayload
 
@@ -75,6 +75,13 @@ def identity(row: PatientNotification, payload: NotificationPayload | None) -> s
     """
     same = payload.same_as() if payload else ""
     return f"{row.type}:{same}" if same and row.subject == same else ""
+
+
+def may_be_the_same(type_key: str) -> bool:
+    """Return whether a type has messages that are the same for several patients."""
+    if type_key not in PatientNotificationType:
+        return False
+    return PatientNotificationType.known(type_key).same_as is not NotificationPayload.same_as
 
 
 def _texts_to(numbers: set[str], *, since: datetime) -> dict[str, list[tuple[UUID, datetime]]]:

@@ -8,7 +8,7 @@ from notifications import delivery
 from notifications.delivery.claim import claim
 from notifications.delivery.handover import Outcome
 from notifications.delivery.record import record
-from notifications.enums import DeliveryStatus
+from notifications.enums import DeliveryStatus, Reason
 from notifications.models import Delivery
 from notifications.services import patient_notification_service
 from notifications.types import SendResult
@@ -55,6 +55,22 @@ def test_skipping_what_nobody_wants_costs_the_same_for_many_as_for_few(location)
         send(patient)
     assert claimed(40) <= 18  # one is the audit rows; SQLite takes 100 of them at once
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered", "skipped"}
+
+
+def test_texts_that_yield_cost_the_same_for_many_as_for_few(location, monkeypatch):
+    monkeypatch.setattr(NotePayload, "is_capped", lambda _self: True)
+
+    def yielding(people):
+        for patient in people:
+            send(patient)
+        run()
+        for patient in people:
+            send(patient)
+        return claimed(len(people))
+
+    few, many = yielding(crowd(location, 4)), yielding(crowd(location, 20, start=100))
+    assert few == many <= 21
+    assert Delivery.objects.filter(reason=Reason.RATE_LIMITED).count() == 24
 
 
 def test_each_answer_of_a_carrier_is_written_in_three_statements(location):

@@ -282,6 +282,7 @@ def test_a_whole_conversation_asked_confirmed_and_ended(desk, ana, location, pro
     default_reminder_rules(location)
     with clock.at(NOON - timedelta(days=3)):
         visit = a_visit(ana, NOON + timedelta(days=7), location=location, provider=provider)
+        run()
     run(at=NOON)
     reply(desk, ANAS_NUMBER, quick="1")
     visit.refresh_from_db()

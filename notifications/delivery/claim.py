@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from notifications import clock, rendering, switches, windows
 from notifications.channels.base import Channel
@@ -19,6 +19,7 @@ from notifications.delivery.escalate import escalate_messages_of
 from notifications.delivery.gathering import gather
 from notifications.delivery.household import is_early, whole, with_households
 from notifications.delivery.judging import Verdict, judge
+from notifications.delivery.locks import with_free_addresses
 from notifications.delivery.statuses import Report, audit_settled, may_go, move_all
 from notifications.delivery.words import Words
 from notifications.enums import (
@@ -30,7 +31,7 @@ from notifications.enums import (
     Reason,
 )
 from notifications.facts import profiles_for
-from notifications.models import ContactPoint, Delivery, DeliveryAttempt, Switch, TextUse
+from notifications.models import Delivery, DeliveryAttempt, Switch, TextUse
 from notifications.switches import Switches
 from notifications.types import Envelope
 
@@ -92,7 +93,7 @@ def _claim(
 ) -> list[Parcel]:
     found = list(_held(rows)[: max(limit, look)])
     there = with_households(found, rows, _held)
-    due = gather(whole(_with_free_addresses(there), there))
+    due = gather(whole(with_free_addresses(there), there))
     report.passed_by += len({row.pk for row in found} - {row.pk for row in due})
     if not due:
         return []
@@ -115,26 +116,6 @@ def _held(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     return rows
-
-
-def _with_free_addresses(due: Sequence[Delivery]) -> list[Delivery]:
-    """Lock the addresses of these rows' patients, in whosever name they are; leave out whom
-    somebody else is at work on.
-
-    An import holds addresses and then wants deliveries: waiting here for it, with deliveries in
-    hand, would be a deadlock. `no_key`: a message may be made to an address meanwhile. Who holds
-    a household's number in every name alone counts its texts: two cannot take the last one.
-    """
-    patients = {row.notification.patient_id for row in due}
-    own = ContactPoint.objects.filter(patient_id__in=patients)
-    values = set(own.values_list("value_index", flat=True))
-    theirs = ContactPoint.objects.filter(Q(patient_id__in=patients) | Q(value_index__in=values))
-    locked = theirs.order_by("id").select_for_update(no_key=True, skip_locked=True)
-    held = set(locked.values_list("id", flat=True))
-    shared = list(theirs.values_list("id", "patient_id", "value_index"))
-    at_work_on = {value for pk, _patient_id, value in shared if pk not in held}
-    busy = {patient_id for _pk, patient_id, value in shared if value in at_work_on}
-    return [row for row in due if row.notification.patient_id not in busy]
 
 
 def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:

@@ -30,9 +30,14 @@ class Practice(models.Model):
     l0_only = models.BooleanField(
         default=False, help_text="Say nothing but the neutral sentence outside the portal."
     )
-    # Automated texts to one number. What cannot wait goes all the same, and counts.
-    texts_a_day = models.PositiveSmallIntegerField(default=1, db_default=1)
-    texts_a_week = models.PositiveSmallIntegerField(default=3, db_default=3)
+    texts_a_day = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        help_text="Automated texts to one number. What cannot wait goes all the same, and counts.",
+    )
+    texts_a_week = models.PositiveSmallIntegerField(
+        default=3, db_default=3, help_text="The same in any seven days."
+    )
 
     def __str__(self) -> str:
         return self.name

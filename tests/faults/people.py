@@ -95,6 +95,8 @@ def _location() -> Location:
         phone="212-555-0100",
         postal_address="1 Main St, Springfield",
         zone=zone_where_it_is_noon(timezone.now()),
+        texts_a_day=1000,  # what a fault does to a text is asked here, not whether it yields
+        texts_a_week=1000,
     )
     return Location.objects.first() or Location.objects.create(
         practice=practice, name="Main St", phone="212-555-0100", zone=practice.zone
