@@ -8,7 +8,7 @@ from time import monotonic
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from notifications import (
     audit,
@@ -21,9 +21,9 @@ from notifications import (
     watermark,
     windows,
 )
-from notifications.enums import AuditAction, PlanStatus, Reason
+from notifications.enums import OPEN_STATUSES, AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in
-from notifications.models import PatientNotification, ScheduledNotification
+from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.reconciler import reconcile
 from notifications.services import patient_notification_service
 from notifications.types import NotificationPayload
@@ -134,6 +134,16 @@ class NotificationSchedulerService:
             left = delivery.WORK_SECONDS - (monotonic() - begun)
             report.deliveries = delivery.run_due(seconds=left).counts
         return report
+
+    def next_due(self) -> datetime | None:
+        """Return when the next plan or delivery is due, or since when it is. Aware, UTC.
+
+        For a clock that jumps, as a simulation's does; the real one looks every minute.
+        """
+        plans = ScheduledNotification.objects.filter(status=PlanStatus.PLANNED)
+        deliveries = Delivery.objects.filter(status__in=OPEN_STATUSES)
+        first = [rows.aggregate(at=Min("due_at"))["at"] for rows in (plans, deliveries)]
+        return min((moment for moment in first if moment is not None), default=None)
 
     def make_due(self, *, report: TickReport, limit: int = 500) -> None:
         """Turn plans that are due into messages, in batches, up to `limit`."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from django.db import connections
+from django.db import connection, connections
 
 from notifications.channels.base import Channel
 from notifications.enums import Level, PatientNotificationChannel
@@ -86,8 +86,11 @@ def _channel(key: str) -> Channel | None:
 
 
 def ask(questions: Sequence[Question], *, slots: int) -> list[Answer]:
-    """Ask side by side: the wait is the carriers'. With one slot, one after the other."""
-    if slots == 1:
+    """Ask side by side: the wait is the carriers'.
+
+    With one slot, and inside somebody's open transaction, one after the other.
+    """
+    if slots == 1 or connection.in_atomic_block:
         return [question.asked() for question in questions]
     with ThreadPoolExecutor(max_workers=slots) as pool:
         return list(pool.map(_asked_in_thread, questions))

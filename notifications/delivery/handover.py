@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Self
 
-from django.db import connections
+from django.db import connection, connections
 
 from notifications import clock, windows
 from notifications.delivery.claim import Parcel
@@ -38,11 +38,16 @@ class Outcome:
 
 
 class Couriers:
-    """Hands parcels over side by side, each in a thread; with one slot, one after the other."""
+    """Hands parcels over side by side, each in a thread.
+
+    With one slot, and inside somebody's open transaction, whose rows no other thread would see,
+    one after the other.
+    """
 
     def __init__(self, *, slots: int) -> None:
         self._slots = slots
-        self._pool = ThreadPoolExecutor(max_workers=slots) if slots > 1 else None
+        in_threads = slots > 1 and not connection.in_atomic_block
+        self._pool = ThreadPoolExecutor(max_workers=slots) if in_threads else None
         self._under_way: set[Future[Outcome]] = set()
 
     def __enter__(self) -> Self:

@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
-from django.test.utils import override_settings
 
 from notifications import clock
 from notifications.enums import PatientNotificationChannel
@@ -48,8 +47,7 @@ class Command(BaseCommand):
         password = signins.set_passwords()
         self._summary(password)
 
-    # One transaction: an interrupted demo leaves nothing. The outbox then has to write over the
-    # same connection, so one slot; nothing leaves this machine.
+    # One transaction: an interrupted demo leaves nothing.
     @transaction.atomic
     def _seed(self, *, dice: random.Random) -> None:
         now = clock.real_now().replace(second=0, microsecond=0)
@@ -59,9 +57,8 @@ class Command(BaseCommand):
             admit(clinic, dice=dice)
             signins.hire()
         stage = _stage(clinic, now=now, dice=dice)
-        with override_settings(NOTIFICATIONS_SEND_SLOTS="1"):
-            stage.play(progress=self._progress())
-            notification_scheduler_service.run_due()
+        stage.play(progress=self._progress())
+        notification_scheduler_service.run_due()
 
     def _progress(self):
         weeks: set[int] = set()

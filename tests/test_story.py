@@ -1,0 +1,36 @@
+"""Any order of bookings, moves, STOPs, settings, outages and crashes: no message says a lie.
+
+A few hundred steps here; `python -m tests.test_story 10000` lives through as many as it is told.
+"""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.story import Story
+
+STEPS_A_STORY = 40
+
+
+def live(*, steps: int) -> int:
+    """Live through stories of so many steps in all; return how many there were."""
+    Story.steps = 0
+    run_state_machine_as_test(
+        Story,
+        settings=settings(
+            max_examples=max(1, steps // STEPS_A_STORY),
+            stateful_step_count=STEPS_A_STORY,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+            database=None,
+        ),
+    )
+    return Story.steps
+
+
+@pytest.mark.django_db
+@pytest.mark.req("SLO-5", "R-10")
+def test_whatever_happens_in_whatever_order_nothing_untrue_is_sent(settings):
+    settings.NOTIFICATIONS_LEASE_SECONDS = "0"
+    assert live(steps=120) >= 90
