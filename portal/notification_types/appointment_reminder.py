@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext_lazy as _
 
@@ -59,9 +59,13 @@ class AppointmentReminderPayload(VisitPayload):
     def together(self) -> str:
         """One text for a household's visits of one day at one place, all asking or none.
 
-        Short whatever the place is called, and without anything of the patient.
+        Short whatever the place is called, and without anything of the patient. With a zone that
+        nobody knows it goes with nothing: such a text cannot be written at all.
         """
-        day = self.appointment_date.astimezone(ZoneInfo(self.location_zone)).date()
+        try:
+            day = self.appointment_date.astimezone(ZoneInfo(self.location_zone)).date()
+        except (ZoneInfoNotFoundError, ValueError):
+            return ""
         place = f"{self.location_name}|{self.location_address}|{self.location_zone}"
         asks = "ask" if self.asks_to_confirm else "tell"
         return f"visits:{sha256(place.encode()).hexdigest()[:16]}:{day}:{asks}"
