@@ -86,12 +86,12 @@ def _as_one(group: Sequence[Verdict], *, leader: Verdict) -> dict[UUID, Verdict]
 def first_of(verdicts: Sequence[Verdict], *, limit: int) -> list[Verdict]:
     """Return the verdicts up to the `limit`th that is sent, with all that is merged into those.
 
-    The rows after stay as they are.
+    The rows after stay as they are. `limit` is one or more.
     """
     sent = [place for place, verdict in enumerate(verdicts) if verdict.is_sent]
-    if len(sent) <= limit:
+    if len(sent) < limit:
         return list(verdicts)
-    end = sent[limit - 1] if limit else -1
+    end = sent[limit - 1]
     leads = {verdicts[place].row.pk for place in sent[:limit]}
     return [
         verdict
