@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from notifications import clock
+from notifications.delivery import Report
+from notifications.delivery.claim import claim
 from notifications.enums import DeliveryStatus, Reason
 from notifications.models import Delivery, PatientNotification
 from notifications.services import patient_notification_service
@@ -149,6 +151,17 @@ def test_moved_back_to_where_it_was_within_the_two_minutes_nothing_is_sent(visit
     assert left("email") == left("sms") == left("push") == []
     assert news_of(reached) == ["appointment_rescheduled"]
     assert current(reached) == []
+
+
+def test_moved_back_while_a_text_of_the_move_is_with_the_carrier_she_is_told(visit, reached):
+    """What may have reached her has to be taken back in words."""
+    move(visit, SECOND, minute=0)
+    with clock.at(NOON + 2 * MINUTE):
+        assert claim(limit=10, report=Report())
+    move(visit, FIRST, minute=2)
+    assert news_of(reached) == ["appointment_rescheduled"] * 2
+    assert "now on Tue, Dec 1" in current(reached)[0]
+    assert "no longer on Wed, Dec 2" in current(reached)[0]
 
 
 def test_back_at_the_same_time_with_somebody_else_is_news_of_that_alone(visit, left):

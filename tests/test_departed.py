@@ -10,7 +10,7 @@ from notifications.models import AuditEvent, Delivery, PatientNotification, Sche
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import Refused
-from portal.models import Appointment, User
+from portal.models import Appointment, User, WaitingListEntry
 from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services import book, cancel, come_back, default_reminder_rules, depart, reschedule
@@ -82,6 +82,17 @@ def test_another_patients_visit_and_messages_go_on(ana, ben, visit, location, pr
     run(at=clock.now() + SETTLES_FOR)
     [booked] = PatientNotification.objects.filter(patient=ben)
     assert status_of(booked, "email")[0] == DeliveryStatus.ACCEPTED
+
+
+def test_nobody_keeps_a_place_on_the_waiting_list_for_her(ana, ben, location):
+    hers, his = (
+        WaitingListEntry.objects.create(patient=patient, location=location)
+        for patient in (ana, ben)
+    )
+    gone(ana)
+    hers.refresh_from_db()
+    his.refresh_from_db()
+    assert (hers.ended_at, his.ended_at) == (clock.now(), None)
 
 
 # -- what is tried afterwards --------------------------------------------------------------------

@@ -25,9 +25,10 @@ def depart(*, patient_id: UUID, departure: str, on: date | None, actor: str) -> 
     """Note that a patient died or left, and stop everything that was to reach them.
 
     `departure` is a Departure; `on` is the day it happened, None where nobody knows. Visits still
-    to come are cancelled without a word. Who left keeps access to their records; the account of
-    who died is closed. Noting the same again changes nothing. Raises Refused for an unknown
-    patient or kind, for a day that is still to come, and for staff.
+    to come are cancelled without a word, and nobody waits for an earlier one. Who left keeps
+    access to their records; the account of who died is closed. Noting the same again changes
+    nothing. Raises Refused for an unknown patient or kind, for a day that is still to come, and
+    for staff.
     """
     patient = _locked(patient_id)
     _check(patient, departure=departure, on=on)
@@ -38,6 +39,7 @@ def depart(*, patient_id: UUID, departure: str, on: date | None, actor: str) -> 
     patient.save(update_fields=["departure", "departed_on", "is_active"])
     _note(patient, change=departure, actor=actor)
     notification_scheduler_service.cancel_all(patient_id=patient.pk, reason=Reason.DEPARTED)
+    patient.waiting_list_entries.filter(ended_at=None).update(ended_at=clock.now())
     for visit in _upcoming(patient):
         cancel(appointment_id=visit.pk, actor=actor, announce=False)
     return patient
