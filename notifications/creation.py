@@ -6,7 +6,6 @@ of their ids, so that two broadcasts cannot wait for each other.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,22 +13,19 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit, calls, clock, delivery, policy, realtime, rendering, windows
-from notifications.channels.base import Channel
+from notifications.candidates import candidates
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import (
     Action,
     AuditAction,
-    ContactKind,
-    ContactStatus,
-    DeliveryStatus,
     PatientNotificationChannel,
     PatientNotificationPriority,
     PatientNotificationType,
     Reason,
 )
-from notifications.facts import GONE, best_contact, facts_for, profiles_for
+from notifications.facts import GONE, facts_for, profiles_for
 from notifications.models import ContactPoint, Delivery, PatientNotification
-from notifications.types import NotificationPayload, PatientProfile, Refused, Rung
+from notifications.types import NotificationPayload, PatientProfile, Refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +142,7 @@ def _write(
     )
     contacts = _contacts([draft.patient_id for draft in drafts])
     rows = [
-        _notification(draft, profiles[draft.patient_id], seq=events[draft.patient_id].seq)
+        notification_of(draft, profiles[draft.patient_id], seq=events[draft.patient_id].seq)
         for draft in drafts
     ]
     PatientNotification.objects.bulk_create(rows)
@@ -154,7 +150,7 @@ def _write(
         [
             each
             for draft, row in zip(drafts, rows, strict=True)
-            for each in _candidates(row, draft.payload, contacts.get(row.patient_id, []))
+            for each in candidates(row, draft.payload, contacts.get(row.patient_id, []))
         ]
     )
     calls.open_at_the_end(
@@ -168,7 +164,7 @@ def _write(
     return rows
 
 
-def _notification(draft: Draft, profile: PatientProfile, *, seq: int) -> PatientNotification:
+def notification_of(draft: Draft, profile: PatientProfile, *, seq: int) -> PatientNotification:
     title, message = rendering.message_for(payload=draft.payload, profile=profile)
     return PatientNotification(
         id=draft.id,
@@ -206,85 +202,12 @@ def _contacts(patient_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
     return found
 
 
-def _candidates(
-    row: PatientNotification, payload: NotificationPayload, contacts: Sequence[ContactPoint]
-) -> list[Delivery]:
-    """Return a delivery for every channel and address; policy decides on each at its claim.
-
-    Where there is a ladder, outside for those of its rungs, in their order: who holds several
-    rows takes them in the order of their ids.
-    """
-    rungs = payload.rungs()
-    made = [
-        _candidate(row, channel, contact)
-        for channel in PatientNotificationChannel.classes()
-        if channel.key not in payload.leaves_out() and not (rungs and channel.contact_kind)
-        for contact in _addresses(channel, contacts)
-    ]
-    for step, rung in enumerate(rungs, start=1):
-        made += _on_rung(row, rung, contacts, step=step)
-    return made
-
-
-def _on_rung(
-    row: PatientNotification, rung: Rung, contacts: Sequence[ContactPoint], *, step: int
-) -> list[Delivery]:
-    """Return the deliveries of a rung: none of a call, or of a channel that is not there.
-
-    The first begins with the message.
-    """
-    if rung.channel not in PatientNotificationChannel:
-        return []
-    channel = PatientNotificationChannel.known(rung.channel)
-    made = [_candidate(row, channel, contact) for contact in _addresses(channel, contacts)]
-    for each in made:
-        each.step = step
-        each.due_at = each.due_at if step == 1 else max(rung.due_at, each.due_at)
-        each.expires_at = min(rung.expires_at, row.expires_at or rung.expires_at)
-    return made
-
-
-def _addresses(
-    channel: type[Channel], contacts: Sequence[ContactPoint]
-) -> Sequence[ContactPoint | None]:
-    """Every device, but one e-mail and one number; None stands for "no address"."""
-    same = [contact for contact in contacts if contact.kind == channel.contact_kind]
-    if channel.contact_kind == ContactKind.PUSH:
-        return [each for each in same if each.status == ContactStatus.ACTIVE] or [None]
-    return [best_contact(same)]
-
-
-def _candidate(
-    row: PatientNotification, channel: type[Channel], contact: ContactPoint | None
-) -> Delivery:
-    is_here = channel.contact_kind is None  # delivered by the notification's own row
-    return Delivery(
-        notification=row,
-        channel=channel.key,
-        contact=contact,
-        status=DeliveryStatus.DELIVERED if is_here else DeliveryStatus.PLANNED,
-        rank=PatientNotificationPriority(row.priority).rank,
-        level=channel.ceiling if is_here else 0,
-        due_at=row.created_at if is_here else row.created_at + _settling(row),
-        expires_at=row.expires_at,
-        created_at=row.created_at,
-        status_at=row.created_at,
-    )
-
-
-def _settling(row: PatientNotification) -> timedelta:
-    """Return how long a message waits outside for what may change once more within minutes."""
-    if row.priority == PatientNotificationPriority.URGENT:
-        return timedelta(0)
-    return PatientNotificationType.known(row.type).settles_for
-
-
 def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
     """Return what would go out now, a channel each, without writing anything."""
     profile = _profiles([patient_id])[patient_id]
     draft = Draft(patient_id=patient_id, payload=payload, priority=priority_of(payload, None))
-    row = _notification(draft, profile, seq=0)
-    rows = _candidates(row, payload, _contacts([patient_id]).get(patient_id, []))
+    row = notification_of(draft, profile, seq=0)
+    rows = candidates(row, payload, _contacts([patient_id]).get(patient_id, []))
     known = facts_for(deliveries=rows, now=clock.now())
     return [
         _preview(each, facts, payload, profile) for each, facts in zip(rows, known, strict=True)

@@ -19,7 +19,7 @@ from notifications.enums import (
     PatientNotificationType,
     Reason,
 )
-from notifications.facts import profiles_for
+from notifications.facts import People
 from notifications.models import AuditEvent, Delivery, TextUse
 from notifications.switches import Switches
 from notifications.types import ChannelError, Refused, Reply
@@ -294,7 +294,7 @@ def test_what_goes_in_a_forecast_is_counted_and_nothing_is_written(ana):
             verdicts = judge(
                 list(rows.select_related("notification")),
                 limit=9,
-                profiles=profiles_for([ana.pk]),
+                people=People.of([ana.pk]),
                 switched=Switches(),
                 tally=tally,
             )

@@ -35,7 +35,7 @@ ENGINE = [
     "contacts told",
     "preferences",
     "facts",
-    "households",
+    "households candidates",
     "inbox history delivery",
     "plans",
     "creation",

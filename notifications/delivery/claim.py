@@ -30,7 +30,7 @@ from notifications.enums import (
     PatientNotificationChannel,
     Reason,
 )
-from notifications.facts import profiles_for
+from notifications.facts import People
 from notifications.models import Delivery, DeliveryAttempt, Switch, TextUse
 from notifications.switches import Switches
 from notifications.types import Envelope
@@ -99,8 +99,8 @@ def _claim(
         return []
     patients = {row.notification.patient_id for row in due}
     with keys_loaded(patients):
-        profiles = profiles_for(patients)
-        verdicts = judge(due, limit=limit, profiles=profiles, switched=switched)
+        people = People.of(patients)
+        verdicts = judge(due, limit=limit, people=people, switched=switched)
         verdicts = [verdict for verdict in verdicts if not is_early(verdict)]
         settle_verdicts([verdict for verdict in verdicts if verdict.words is None], report)
         return _begin([verdict for verdict in verdicts if verdict.words is not None])

@@ -26,7 +26,7 @@ from notifications.enums import (
     DeliveryStatus,
     Reason,
 )
-from notifications.facts import facts_for, profiles_for
+from notifications.facts import People, facts_for
 from notifications.models import Delivery, DeliveryAttempt, ScheduledNotification
 from notifications.policy import Facts, allowed_level, decide
 from notifications.switches import RESTORED, Switches
@@ -73,12 +73,12 @@ def _doubtful(held_at: datetime) -> QuerySet[Delivery]:
 
 def _judge(rows: Sequence[Delivery], restored_from: datetime, report: Report) -> None:
     """Skip what policy would have skipped then too; of then, the hour it is now says nothing."""
-    profiles = profiles_for({row.notification.patient_id for row in rows})
-    known = facts_for(deliveries=rows, now=clock.now(), profiles=profiles, switched=Switches())
+    people = People.of({row.notification.patient_id for row in rows})
+    known = facts_for(deliveries=rows, now=clock.now(), people=people, switched=Switches())
     skipped, doubted = [], []
     for row, facts in zip(rows, known, strict=True):
         verdict = _verdict(
-            row, _as_then(facts, restored_from), profiles[row.notification.patient_id]
+            row, _as_then(facts, restored_from), people.profiles[row.notification.patient_id]
         )
         if verdict.words is None:
             skipped.append(verdict)

@@ -16,7 +16,7 @@ from notifications.delivery.merging import Verdict, first_of, merge
 from notifications.delivery.tally import Tally
 from notifications.delivery.words import compose
 from notifications.enums import Action, ContactKind, PatientNotificationPriority, Reason
-from notifications.facts import facts_for
+from notifications.facts import People, facts_for
 from notifications.households import common_profile
 from notifications.models import Delivery
 from notifications.policy import Decision, Facts, decide
@@ -34,7 +34,7 @@ def judge(
     due: Sequence[Delivery],
     *,
     limit: int,
-    profiles: dict[UUID, PatientProfile],
+    people: People,
     switched: Switches,
     tally: Tally | None = None,
 ) -> list[Verdict]:
@@ -45,11 +45,13 @@ def judge(
     judged after this batch.
     """
     addressed_to = [row.contact_id for row in due]
-    known = facts_for(deliveries=due, now=clock.now(), profiles=profiles, switched=switched)
+    known = facts_for(deliveries=due, now=clock.now(), people=people, switched=switched)
     decided = _decided(zip(due, known, addressed_to, strict=True), tally=tally or Tally())
     merged = merge(decided, key=summary_key)
     merged = lettered(merge(merged, key=household_key, lead=earliest))
-    verdicts = [_worded(each, _profile(each, profiles)) for each in first_of(merged, limit=limit)]
+    verdicts = [
+        _worded(each, _profile(each, people.profiles)) for each in first_of(merged, limit=limit)
+    ]
     leads = {each.row.pk for each in verdicts if each.words is not None}
     return [each for each in verdicts if each.into is None or each.into.pk in leads]
 

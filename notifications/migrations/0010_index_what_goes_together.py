@@ -1,4 +1,4 @@
-"""Make the index by which a household's plans find each other, beside whoever writes."""
+"""Make the indexes by which what goes together finds each other, beside whoever writes."""
 
 from importlib import import_module
 
@@ -22,6 +22,14 @@ class Migration(migrations.Migration):
                 condition=Q(("status", "planned"), ~Q(together="")),
                 fields=["together"],
                 name="plan_together",
+            ),
+        ),
+        AddIndexBesideWriters(
+            model_name="delivery",
+            index=models.Index(
+                condition=Q(("merged_into__isnull", False)),
+                fields=["merged_into"],
+                name="delivery_merged",
             ),
         ),
     ]

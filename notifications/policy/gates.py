@@ -1,11 +1,9 @@
-"""The one place that decides: send now, hold until, or skip, and why.
+"""What may object to a message: each gate answers None, or why not and until when.
 
-Pure: facts in, decision out; no tables, no clock, no settings. The same function sends, explains
-("why did she not get it?") and previews. Gates are asked in order; the first that objects wins.
+Their order is the policy: the first that objects is heard.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from notifications import allowance
@@ -13,104 +11,21 @@ from notifications.enums import (
     Action,
     ContactKind,
     ContactStatus,
-    Digest,
-    Level,
     PatientNotificationPriority,
     Reason,
 )
 from notifications.hours import (
-    TimeFacts,
     advertising_begins,
     all_open,
     next_summary,
     quiet_ends,
     texts_begin,
 )
+from notifications.policy.facts import Decision, Facts
 
 NEXT_LOOK = timedelta(minutes=1)  # at what waits for a person to switch it on again
 
-
-@dataclass(frozen=True, kw_only=True)
-class Facts(TimeFacts):
-    """All that is known about one delivery at one moment. Times are aware."""
-
-    # the channel
-    ceiling: Level = Level.L0
-    is_configured: bool = True
-    has_agreement: bool = True
-    # the message
-    made_at: datetime | None = None
-    is_on_by_default: bool = True
-    is_locked: bool = False
-    expires_at: datetime | None = None
-    is_followed: bool = False  # by a later rung of its ladder, or by a call
-    is_readable: bool = True
-    is_irrelevant: bool = False
-    is_answered: bool = False
-    together: str = ""  # what it may be one text with, to the same number
-    l0_only: bool = False
-    # the patient
-    is_departed: bool = False
-    # the patient's choices
-    choice: bool | None = None
-    choice_at: datetime | None = None
-    paused_until: datetime | None = None
-    digest: Digest = Digest.NONE
-    # the address
-    has_contact: bool = True
-    contact_status: ContactStatus = ContactStatus.ACTIVE
-    contact_status_at: datetime | None = None
-    is_confidential: bool = False
-    is_verified: bool = True
-    has_consent: bool = True
-    # what its address was told lately; `same_as` names what is the same message for several
-    is_capped: bool = False
-    texts_used: tuple[datetime, ...] = ()
-    texts_a_day: int = 1
-    texts_a_week: int = 3
-    same_as: str = ""
-    is_duplicate: bool = False
-    # a later step: an earlier one failed, so the type's default says nothing any more
-    is_escalated: bool = False
-    # the switches
-    held_since: datetime | None = None
-    channel_paused_since: datetime | None = None
-    channel_rests_until: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What to do, why, when (for HOLD) and how much may be said (for SEND)."""
-
-    action: Action
-    reason: Reason = Reason.NONE
-    at: datetime | None = None
-    level: Level = Level.L0
-    params: dict[str, str] = field(default_factory=dict)
-
-
 Gate = Callable[[Facts], Decision | None]
-
-
-def decide(facts: Facts) -> Decision:
-    """Return the decision of the first gate that objects, else SEND with the level allowed."""
-    objections = (gate(facts) for gate in GATES)
-    first = next((decision for decision in objections if decision), None)
-    return first or Decision(action=Action.SEND, level=allowed_level(facts))
-
-
-def explain(facts: Facts) -> list[tuple[str, Decision | None]]:
-    """Return every gate by name with its objection, in the order they are asked."""
-    return [(gate.__name__, gate(facts)) for gate in GATES]
-
-
-def allowed_level(facts: Facts) -> Level:
-    """Return how much may be said: the channel's ceiling, or L0 where anything is missing."""
-    trusted = facts.is_verified and facts.has_consent and facts.has_agreement
-    return facts.ceiling if trusted and not facts.l0_only else Level.L0
-
-
-# -- gates --------------------------------------------------------------------------------------
 
 
 def in_time(facts: Facts) -> Decision | None:

@@ -1,0 +1,96 @@
+"""What the tables say about patients: how to address and reach them, and what they chose."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from notifications import consent, contacts, preferences
+from notifications.enums import ContactStatus, Purpose
+from notifications.models import ConfidentialRequest, ContactPoint, PatientNotificationPreference
+from notifications.preferences import GeneralSettings
+from notifications.types import PatientProfile
+
+GONE = (ContactStatus.REPLACED, ContactStatus.REMOVED)
+
+
+@dataclass(kw_only=True)
+class People:
+    """Some patients, as the tables have them. A fixed number of queries for any number."""
+
+    profiles: dict[UUID, PatientProfile]
+    contacts: dict[tuple[UUID, str], list[ContactPoint]]  # by kind
+    choices: dict[tuple[UUID, str, str], PatientNotificationPreference]  # by type and channel
+    granted: dict[str, set[UUID]]
+    settings: dict[UUID, GeneralSettings]
+    asked: dict[UUID, list[ConfidentialRequest]]  # how they want to be reached, or not
+
+    @classmethod
+    def of(cls, patient_ids: Iterable[UUID]) -> Self:
+        """Return what is known of these patients now."""
+        ids = set(patient_ids)
+        known = _contacts_of(ids)
+        return cls(
+            profiles=profiles_for(ids),
+            contacts=known,
+            choices=_choices_of(ids),
+            granted=_consents_of(known),
+            settings=preferences.settings_of_all(patient_ids=ids),
+            asked=contacts.open_requests(patient_ids=ids),
+        )
+
+    def addresses_of(self, patient_ids: Iterable[UUID]) -> list[ContactPoint]:
+        """Return all addresses of some of them, of every kind."""
+        ids = set(patient_ids)
+        groups = (group for (owner, _kind), group in self.contacts.items() if owner in ids)
+        return [contact for group in groups for contact in group]
+
+    def settings_of(self, patient_id: UUID) -> GeneralSettings:
+        return self.settings.get(patient_id, preferences.DEFAULTS)
+
+    def is_forbidden(self, contact: ContactPoint) -> bool:
+        """Return whether the patient asked us not to use an address."""
+        asked = self.asked.get(contact.patient_id, [])
+        return contacts.forbidden(requests=asked, kind=contact.kind, contact=contact)
+
+
+def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
+    """Return how to address each patient, from the callable settings name."""
+    return import_string(settings.NOTIFICATIONS_PROFILES)(patient_ids)
+
+
+def best_contact(contacts: Iterable[ContactPoint]) -> ContactPoint | None:
+    """Return the address to use among some: working, then verified, then newest first."""
+    return min(contacts, key=_preference_among, default=None)
+
+
+def _preference_among(contact: ContactPoint) -> tuple[bool, bool, float]:
+    is_active = contact.status == ContactStatus.ACTIVE
+    return (not is_active, contact.verified_at is None, -contact.created_at.timestamp())
+
+
+def _contacts_of(patient_ids: set[UUID]) -> dict[tuple[UUID, str], list[ContactPoint]]:
+    found: dict[tuple[UUID, str], list[ContactPoint]] = defaultdict(list)
+    rows = ContactPoint.objects.filter(patient_id__in=patient_ids).exclude(status__in=GONE)
+    for contact in rows:
+        found[contact.patient_id, contact.kind].append(contact)
+    return found
+
+
+def _choices_of(
+    patient_ids: set[UUID],
+) -> dict[tuple[UUID, str, str], PatientNotificationPreference]:
+    rows = PatientNotificationPreference.objects.filter(patient_id__in=patient_ids)
+    return {(row.patient_id, row.type, row.channel): row for row in rows}
+
+
+def _consents_of(contacts: dict[tuple[UUID, str], list[ContactPoint]]) -> dict[str, set[UUID]]:
+    ids = [contact.pk for group in contacts.values() for contact in group]
+    return {
+        purpose: consent.granted_among(contact_ids=ids, purpose=purpose)
+        for purpose in (Purpose.TREATMENT, Purpose.MARKETING)
+    }
