@@ -25,6 +25,7 @@ from notifications.templatetags.notification_text import visit_time
 from notifications.types import Refused
 from portal import services
 from portal.admin.finding import FoundByPatient
+from portal.admin.treated import TreatedPage
 from portal.models import Appointment
 
 BOOKED_WITH = ("patient", "provider", "location", "starts_at", "ends_at", "reason", "notes")
@@ -61,7 +62,7 @@ class MoveForm(forms.Form):
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(FoundByPatient):
+class AppointmentAdmin(TreatedPage, FoundByPatient):
     autocomplete_fields = ("patient", "provider", "location")
     list_display = ("starts", "patient_name", "provider", "location", "status", "revision")
     list_filter = ("status", "location", "provider", "starts_at")
