@@ -19,10 +19,12 @@ LAST_MOMENT = timedelta(minutes=30)
 @dataclass(frozen=True, kw_only=True)
 class AppointmentReminderPayload(VisitPayload):
     """`asks_to_confirm`: the patient has not answered yet and there is time to.
-    `current_until`: when the next reminder of this visit takes over; None for the last one.
     `saves_the_date`: weeks ahead, asks nothing, and takes none of the few texts a week.
-    `ladder` (of `ReminderRule.Ladder`) begins at `asks_from` and must have reached the patient by
-    `reach_by`, the last moment the desk can still act. Both aware.
+    `current_until`: when the next reminder of this visit takes over; None for the last one.
+
+    Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins at
+    `asks_from` and must have reached the patient by `reach_by`. Both aware; without `asks_from`
+    it begins as late as it can.
     """
 
     type_key = "appointment_reminder"
@@ -31,11 +33,11 @@ class AppointmentReminderPayload(VisitPayload):
     icon = "calendar-clock"
 
     asks_to_confirm: bool = public(default=False)
+    saves_the_date: bool = public(default=False)
     current_until: datetime | None = public(default=None)
     ladder: str = public(default="")
     asks_from: datetime | None = public(default=None)
     reach_by: datetime | None = public(default=None)
-    saves_the_date: bool = public(default=False)
 
     @classmethod
     def example(cls) -> Self:
@@ -43,9 +45,6 @@ class AppointmentReminderPayload(VisitPayload):
 
     def actions(self) -> tuple[str, ...]:
         return ("confirm",) if self.asks_to_confirm else ()
-
-    def leaves_out(self) -> tuple[str, ...]:
-        return ("sms", "push") if self.saves_the_date else ()
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT
@@ -56,3 +55,6 @@ class AppointmentReminderPayload(VisitPayload):
         if not super().is_still_true(visit):
             return False
         return not (self.asks_to_confirm and visit.status == Appointment.Status.CONFIRMED)
+
+    def leaves_out(self) -> tuple[str, ...]:
+        return ("sms", "push") if self.saves_the_date else ()
