@@ -23,8 +23,7 @@ class AppointmentReminderPayload(VisitPayload):
     `current_until`: when the next reminder of this visit takes over; None for the last one.
 
     Its channels go out side by side, or climb a `ladder` (of `ReminderRule.Ladder`) that begins at
-    `asks_from` and must have reached the patient by `reach_by`. Both aware; without `asks_from`
-    it begins as late as it can.
+    `asks_from`, with the message, and must have reached the patient by `reach_by`. Both aware.
     """
 
     type_key = "appointment_reminder"
