@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from notifications import audit, clock, delivery, policy, realtime, rendering, windows
+from notifications import audit, calls, clock, delivery, policy, realtime, rendering, windows
 from notifications.channels.base import Channel
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import (
@@ -26,7 +26,7 @@ from notifications.enums import (
 )
 from notifications.facts import GONE, best_contact, facts_for, profiles_for
 from notifications.models import ContactPoint, Delivery, PatientNotification
-from notifications.types import NotificationPayload, PatientProfile, Refused
+from notifications.types import NotificationPayload, PatientProfile, Refused, Rung
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +140,9 @@ def _write(
             for each in _candidates(row, draft.payload, contacts.get(row.patient_id, []))
         ]
     )
+    calls.open_at_the_end(
+        [(row, draft.payload.rungs()) for draft, row in zip(drafts, rows, strict=True)]
+    )
     audit.record_many(
         action=AuditAction.CREATED,
         actor=drafts[0].actor,
@@ -189,13 +192,39 @@ def _contacts(patient_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
 def _candidates(
     row: PatientNotification, payload: NotificationPayload, contacts: Sequence[ContactPoint]
 ) -> list[Delivery]:
-    """Return a delivery for every channel and address; policy decides on each at its claim."""
-    return [
+    """Return a delivery for every channel and address; policy decides on each at its claim.
+
+    Where there is a ladder, outside for those of its rungs, in their order: who holds several
+    rows takes them in the order of their ids.
+    """
+    rungs = payload.rungs()
+    made = [
         _candidate(row, channel, contact)
         for channel in PatientNotificationChannel.classes()
-        if channel.key not in payload.leaves_out()
+        if (channel.contact_kind is None or not rungs) and channel.key not in payload.leaves_out()
         for contact in _addresses(channel, contacts)
     ]
+    for step, rung in enumerate(rungs, start=1):
+        made += _on_rung(row, rung, contacts, step=step)
+    return made
+
+
+def _on_rung(
+    row: PatientNotification, rung: Rung, contacts: Sequence[ContactPoint], *, step: int
+) -> list[Delivery]:
+    """Return the deliveries of a rung: none of a call, or of a channel that is not there.
+
+    The first begins with the message.
+    """
+    if rung.channel not in PatientNotificationChannel:
+        return []
+    channel = PatientNotificationChannel.known(rung.channel)
+    made = [_candidate(row, channel, contact) for contact in _addresses(channel, contacts)]
+    for each in made:
+        each.step = step
+        each.due_at = each.due_at if step == 1 else max(rung.due_at, each.due_at)
+        each.expires_at = min(rung.expires_at, row.expires_at or rung.expires_at)
+    return made
 
 
 def _addresses(

@@ -23,7 +23,6 @@ from notifications.enums import (
     PatientNotificationChannel,
     PatientNotificationPriority,
     Purpose,
-    Shape,
 )
 from notifications.models import (
     ContactPoint,
@@ -34,7 +33,13 @@ from notifications.models import (
 )
 from notifications.policy import Facts
 from notifications.switches import Switches
-from notifications.types import NotificationPayload, PatientProfile, payload_of
+from notifications.types import (
+    NotificationPayload,
+    PatientProfile,
+    climbs,
+    is_followed,
+    payload_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +128,7 @@ class _Known:
             priority=PatientNotificationPriority(notification.priority),
             expires_at=delivery.expires_at,
             is_irrelevant=notification.pk in self.irrelevant,
+            is_followed=is_followed(payload, step=delivery.step),
             is_answered=_is_answered(delivery, payload),
             is_escalated=_is_escalated(delivery, payload),
             choice=choice.enabled if choice else None,
@@ -209,13 +215,13 @@ def _about_channel(channel: type[Channel]) -> dict:
 def _is_answered(delivery: Delivery, payload: NotificationPayload) -> bool:
     """A later rung of a ladder has nothing left to ask once the patient read or answered."""
     notification = delivery.notification
-    is_later_rung = payload.shape == Shape.LADDER and delivery.step > 0
+    is_later_rung = delivery.step > 0 and climbs(payload)
     return is_later_rung and bool(notification.read_at or notification.acted_at)
 
 
 def _is_escalated(delivery: Delivery, payload: NotificationPayload) -> bool:
     """A later step of a type without a ladder stands in for one that failed."""
-    is_extra = payload.shape == Shape.FAN_OUT and delivery.step > 0
+    is_extra = delivery.step > 0 and not climbs(payload)
     return is_extra and payload.purpose != Purpose.MARKETING
 
 

@@ -41,6 +41,7 @@ class Facts:
     is_locked: bool = False
     passes_floor: bool = False
     expires_at: datetime | None = None
+    is_followed: bool = False  # by a later rung of its ladder, or by a call
     is_readable: bool = True
     is_irrelevant: bool = False
     is_answered: bool = False
@@ -103,7 +104,7 @@ def allowed_level(facts: Facts) -> Level:
 
 def in_time(facts: Facts) -> Decision | None:
     if facts.expires_at is not None and facts.expires_at <= facts.now:
-        return _skip(Reason.EXPIRED)
+        return _too_late(facts)
     return None
 
 
@@ -234,6 +235,13 @@ def _skip(reason: Reason, *, date: datetime | None = None) -> Decision:
     return Decision(action=Action.SKIP, reason=reason, params=params)
 
 
+def _too_late(facts: Facts) -> Decision:
+    """Of a ladder only the last rung can be too late: before that, the next takes over."""
+    if not facts.is_followed:
+        return _skip(Reason.EXPIRED)
+    return _skip(Reason.ANSWERED if facts.is_answered else Reason.SUPERSEDED)
+
+
 def _is_urgent(facts: Facts) -> bool:
     return facts.priority == PatientNotificationPriority.URGENT
 
@@ -245,7 +253,7 @@ def _held(facts: Facts, reason: Reason, closed_from: time, closed_until: time) -
     if opens_at is None:
         return None
     if facts.expires_at is not None and opens_at >= facts.expires_at:
-        return _skip(Reason.EXPIRED)
+        return _too_late(facts)
     return _later(facts, reason, opens_at, time=opens_at)
 
 

@@ -50,6 +50,7 @@ TO_PATIENT = {
     Reason.ALL_HELD: _("We are sending no messages at the moment; it goes when we do"),
     Reason.DUPLICATE: _("You had the same message already"),
     Reason.MERGED: _("It was part of another message"),
+    Reason.SUPERSEDED: _("We tried another way instead"),
     Reason.ANSWERED: _("You had already read or answered it"),
     Reason.EXPIRED: _("It would have come too late"),
     Reason.CANCELLED: _("Your visit was changed before this was sent"),

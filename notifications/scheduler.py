@@ -12,6 +12,7 @@ from django.db.models import Max, Min
 
 from notifications import (
     audit,
+    calls,
     clock,
     delivery,
     heartbeats,
@@ -21,7 +22,7 @@ from notifications import (
     watermark,
     windows,
 )
-from notifications.enums import OPEN_STATUSES, AuditAction, PlanStatus, Reason
+from notifications.enums import OPEN_STATUSES, AuditAction, CallOutcome, PlanStatus, Reason
 from notifications.facts import payload_in
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.plans import PlanDraft
@@ -116,7 +117,15 @@ class NotificationSchedulerService:
         if rules is None:
             delivery.cancel_open(subject=subject)
             inbox.expire_about(subject=subject)
+            calls.settle_about(subject=subject, outcome=CallOutcome.CANCELLED)
         return count
+
+    def answered(self, *, subject: str, action: str, actor: str) -> int:
+        """End what still asks for an `action` about a subject, such as `confirm`, and its calls.
+
+        Returns how many deliveries. What only reminds goes on, and so do plans.
+        """
+        return delivery.answer_open(subject=subject, action=action, actor=actor)
 
     def run_due(self, *, now: datetime | None = None, limit: int = 500) -> TickReport:
         """Make what is planned up to `now` (aware; the clock's if None) and deliver what is due.

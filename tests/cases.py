@@ -1,4 +1,4 @@
-"""Twenty-three patients, one for each thing that can become of a message: told by real means.
+"""Twenty-four patients, one for each thing that can become of a message: told by real means.
 
 Addresses, choices and consents go through the services; carriers answer by whom they write to;
 receipts come in as a carrier's calls do. Nothing here sets a status.
@@ -7,7 +7,7 @@ receipts come in as a carrier's calls do. Nothing here sets a status.
 import smtplib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -34,7 +34,8 @@ from notifications.types import (
     Reply,
     SendResult,
 )
-from portal.models import Appointment, Location, Provider, User
+from portal.models import Appointment, Location, Provider, ReminderRule, User
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.notification_types.system_alert import SystemAlertPayload
 from portal.services import answer, cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit, wall
@@ -398,6 +399,17 @@ def the_visit_was_over_when_the_clock_ran_again(scene: Scene) -> PatientNotifica
         visit = scene.visit(patient, in_days=1 / 24)
     run(at=clock.now())
     return message_about(visit)
+
+
+@story(Reason.SUPERSEDED, at=NOON + 3 * HOUR)
+def the_next_rung_had_begun_when_the_clock_ran_again(scene: Scene) -> PatientNotification:
+    ladder = {"ladder": ReminderRule.Ladder.STANDARD, "reach_by": NOON + 22 * HOUR}
+    with clock.at(NOON):  # the text had until two
+        message = send(
+            scene.patient("superseded"), replace(AppointmentReminderPayload.example(), **ladder)
+        )
+    run(at=clock.now())
+    return message
 
 
 # -- at which hour --------------------------------------------------------------------------------

@@ -15,9 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications import calls
 from notifications.channels.base import Channel
 from notifications.enums import (
     AuditAction,
+    CallReason,
     ContactKind,
     ContactStatus,
     PatientNotificationChannel,
@@ -77,6 +79,7 @@ NEVER_CHANGED = [
     "notifications.outboxmessage",
     "notifications.carrierevent",
     "notifications.inboundtext",
+    "notifications.calltask",
     "notifications.switch",
 ]
 CANARY = "canary-root-canal-on-tooth-14"
@@ -122,7 +125,7 @@ def lived(ana, ben, location, provider, chief):
         reason=CANARY,
         notes=CANARY,
     )
-    send(ana, NotePayload(text=CANARY))
+    note = send(ana, NotePayload(text=CANARY))
     run()
     tick()
     Guardianship.objects.create(guardian=ben, patient=ana)
@@ -130,6 +133,13 @@ def lived(ana, ben, location, provider, chief):
     RecallSchedule.objects.create(patient=ana, kind="hygiene", months=6, due_on="2026-12-01")
     ExternalId.objects.create(source="pms", resource="Patient", external_id="1", object_id=ana.pk)
     a_text_came_in()
+    calls.open_call(
+        patient_id=ana.pk,
+        reason=CallReason.ASKED,
+        key="1",
+        due_at=timezone.now(),
+        notification=note,
+    )
     Switch.objects.create(name="sms", off_at=timezone.now(), off_by="system:test", why="20003")
     ana.notification_preferences.create(
         type="lab_results", channel="email", enabled=False, changed_by=f"user:{ana.pk}"
@@ -236,6 +246,7 @@ def test_the_first_page_counts_what_waits_and_leads_to_it(chief_client, ana, ben
     ContactPoint.objects.filter(pk=phone.pk).update(status=ContactStatus.NEEDS_UPDATE)
     found = work_on(chief_client)
     assert {words: count for words, (count, _url) in found.items()} == {
+        "calls to make": 0,
         "texts that wait for an answer": 0,
         "message of the last 7 days that did not get through": 1,
         "address that does not work": 1,

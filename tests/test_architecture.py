@@ -25,6 +25,7 @@ ENGINE = [
     "policy",
     "models",
     "audit heartbeats realtime rendering",
+    "calls",
     "switches",
     "watermark",
     "providers",
@@ -54,6 +55,7 @@ PORTAL_MAY_OPEN = {
     "services",
     "scheduler",
     "plans",  # many at once, for the book's own calendar
+    "calls",  # what a person is to do
     "preferences",
     "contacts",
     "consent",

@@ -176,5 +176,5 @@ def test_the_timeline_is_read_in_a_fixed_number_of_queries(ana, django_assert_ma
     phone_of(ana)
     made = send(ana)
     run()
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         timeline(made)

@@ -228,5 +228,5 @@ def test_ben_cannot_undo_anas_batch(ana, ben):
 
 def test_read_all_of_fifty_is_as_many_queries_as_of_one(ana, django_assert_max_num_queries):
     many(ana, 50, NotePayload.example())
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert read_all(ana).count == 50

@@ -9,10 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from notifications import clock, contacts, delivery, preferences
+from notifications import calls, clock, contacts, delivery, preferences
 from notifications.crypto import blind_index
 from notifications.enums import (
     AuditAction,
+    CallReason,
     CarrierEventKind,
     ContactKind,
     ErrorKind,
@@ -233,6 +234,19 @@ def test_what_a_numbers_next_owner_writes_is_no_part_of_her_story(desk, ana, ben
     page = page_of(desk, ana)
     assert "Asks for a call" in page
     assert "Confirms a visit" not in page
+
+
+def test_calls_to_make_are_there_with_their_message_or_by_themselves(desk, ana, ben):
+    made = send(ana)
+    until = {"due_at": NOON, "call_by": NOON + timedelta(hours=2), "patient_id": ana.pk}
+    calls.open_call(key="1", reason=CallReason.NOT_REACHED, notification=made, **until)
+    asked = calls.open_call(key="2", reason=CallReason.ASKED, **until)
+    page = page_of(desk, ana)
+    assert "Call to make, until Nov 24, 2:00 PM EST. No message was read or answered" in page
+    assert "Call to make The patient asked for a call" in page
+    calls.mark_called(call_id=asked.pk, actor=DESK)
+    assert "Called. By the system (desk). See the call" in page_of(desk, ana)
+    assert "The patient asked for a call" not in page_of(desk, ben)
 
 
 def test_addresses_consents_and_choices_are_there_with_who_made_them(desk, ana):

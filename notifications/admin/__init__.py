@@ -6,6 +6,6 @@ What was sent, decided or agreed is read-only for everybody, superusers too: no 
 saves a row itself.
 """
 
-from notifications.admin import addresses, deliveries, inboxes, incoming, switches, trail
+from notifications.admin import addresses, calls, deliveries, inboxes, incoming, switches, trail
 
-__all__ = ["addresses", "deliveries", "inboxes", "incoming", "switches", "trail"]
+__all__ = ["addresses", "calls", "deliveries", "inboxes", "incoming", "switches", "trail"]

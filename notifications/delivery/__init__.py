@@ -18,23 +18,27 @@ from django_q.tasks import async_task
 
 from notifications import clock, heartbeats, watermark, windows
 from notifications.delivery.claim import claim
+from notifications.delivery.climbing import NextStep, next_step
 from notifications.delivery.desk import for_a_person, mark_handled, plan_again
 from notifications.delivery.doubt import doubt
 from notifications.delivery.handover import Couriers, Outcome
 from notifications.delivery.record import record
-from notifications.delivery.recover import cancel_open, recover
+from notifications.delivery.recover import answer_open, cancel_open, recover
 from notifications.delivery.settle import settle
 from notifications.delivery.statuses import Report, oldest_due
 from notifications.delivery.words import links_for, written
 
 __all__ = [
     "WORK_SECONDS",
+    "NextStep",
     "Report",
+    "answer_open",
     "cancel_open",
     "doubt",
     "for_a_person",
     "links_for",
     "mark_handled",
+    "next_step",
     "oldest_due",
     "run_due",
     "settle",

@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import audit, clock
-from notifications.delivery.escalate import ARRIVING, channels_outside
+from notifications.delivery.climbing import ARRIVING
+from notifications.delivery.escalate import channels_outside
 from notifications.delivery.statuses import audit_status, move
 from notifications.enums import (
     NEEDS_A_PERSON,

@@ -1,24 +1,40 @@
 """What one channel could not bring goes on the next one at once: R-08, W5.
 
-A later step of the same message comes forward. A message without steps, all of whose channels
-failed, goes on those that are off by default for its type, never on one the patient turned off;
-`policy` decides that when it is claimed, as for any other.
+The next rung of a ladder comes forward, and after the last the call. A message without a ladder,
+all of whose channels failed, goes on those that are off by default for its type, never on one the
+patient turned off; `policy` decides that when it is claimed, as for any other. A text that yielded
+because its number had enough counts as one that failed. What nothing may bring because of how the
+patient asked to be reached is called about (H-13).
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from notifications import clock
+from notifications import calls, clock
+from notifications.delivery.climbing import (
+    ENDED_BADLY,
+    OVER,
+    has_ended_badly,
+    is_arriving,
+    is_ladder,
+    next_step,
+)
 from notifications.delivery.statuses import audit_settled, move
-from notifications.enums import OPEN_STATUSES, DeliveryStatus, PatientNotificationChannel, Reason
-from notifications.models import Delivery
+from notifications.enums import (
+    OPEN_STATUSES,
+    CallReason,
+    DeliveryStatus,
+    PatientNotificationChannel,
+    PatientNotificationPriority,
+    Reason,
+)
+from notifications.models import Delivery, PatientNotification
 
-GIVEN_UP = Q(status=DeliveryStatus.UNKNOWN, reason=Reason.ANSWER_UNSETTLED)
-ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | GIVEN_UP
-# What may still reach the patient, or has: also what is being asked about.
-UNDER_WAY = (*OPEN_STATUSES, DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED)
-ARRIVING = (*UNDER_WAY, DeliveryStatus.DELIVERED, DeliveryStatus.UNKNOWN)
+WAS_OFF = Q(status=DeliveryStatus.SKIPPED, reason=Reason.DEFAULT_OFF, contact__isnull=False)
+PRESSING = PatientNotificationPriority.HIGH.rank  # and what ranks before it
 
 
 def escalate(row: Delivery) -> int:
@@ -26,28 +42,37 @@ def escalate(row: Delivery) -> int:
 
     Asked after every change: one that did not end badly, or may still be settled, changes nothing.
     """
-    if not _has_ended_badly(row):
+    if not has_ended_badly(row):
         return 0
-    others = Delivery.objects.filter(notification_id=row.notification_id).exclude(pk=row.pk)
-    outside = others.filter(channel__in=channels_outside())
-    return _bring_forward(row, outside) or _open_what_was_off(row, outside)
+    rows = _outside([row.notification_id])[row.notification_id]
+    count = _move_on(row, rows)
+    _call_about_what_may_not_be_written(row.notification, rows)
+    return count
 
 
 def escalate_messages_of(rows: Sequence[Delivery]) -> None:
-    """Move on from what failed before, where these were the last that could have helped.
+    """Move on from what was skipped, and from what failed before, where these were the last.
 
-    Asked when deliveries are skipped: an e-mail may have bounced while the text was still to be
-    decided on.
+    An e-mail may have bounced while the text was still to be decided on, or a text has just
+    yielded. One query where nothing could take its place and nobody has to be told.
     """
     messages = {row.notification_id for row in rows}
-    for failed in Delivery.objects.filter(ENDED_BADLY, notification_id__in=messages):
-        escalate(failed)
-
-
-def _has_ended_badly(row: Delivery) -> bool:
-    if row.status == DeliveryStatus.UNKNOWN:
-        return row.reason == Reason.ANSWER_UNSETTLED
-    return row.status == DeliveryStatus.FAILED
+    others = Delivery.objects.filter(notification=OuterRef("notification"))
+    others = others.filter(channel__in=channels_outside())
+    could_help = others.filter(WAS_OFF, step__lte=OuterRef("step")) | others.filter(
+        status__in=OPEN_STATUSES, step__gt=OuterRef("step")
+    )
+    failed = Delivery.objects.filter(ENDED_BADLY, Exists(could_help), notification_id__in=messages)
+    for each in failed.select_related("notification"):
+        escalate(each)
+    watched = {
+        row.notification_id: row.notification for row in rows if row.step or row.rank <= PRESSING
+    }
+    of_message = _outside(watched) if watched else {}
+    for notification_id, outside in of_message.items():
+        if is_ladder(outside):
+            _climb({row.pk for row in rows}, outside)
+        _call_about_what_may_not_be_written(watched[notification_id], outside)
 
 
 def channels_outside() -> list[str]:
@@ -55,23 +80,50 @@ def channels_outside() -> list[str]:
     return [cls.key for cls in PatientNotificationChannel.classes() if cls.contact_kind]
 
 
-def _bring_forward(row: Delivery, outside) -> int:
-    later = outside.filter(status__in=OPEN_STATUSES, step__gt=row.step)
-    first = later.order_by("step").values_list("step", flat=True).first()
-    if first is None:
-        return 0
-    return later.filter(step=first, due_at__gt=clock.now()).update(due_at=clock.now())
-
-
-def _open_what_was_off(row: Delivery, outside) -> int:
-    if outside.filter(status__in=ARRIVING).exclude(GIVEN_UP).exists():
-        return 0
-    was_off = outside.filter(
-        status=DeliveryStatus.SKIPPED,
-        reason=Reason.DEFAULT_OFF,
-        contact__isnull=False,
-        step__lte=row.step,  # what was opened before, and is off all the same, stays off
+def _outside(notification_ids: Collection[UUID]) -> dict[UUID, list[Delivery]]:
+    """Return what leaves the portal of each message, in the order of its steps. One query."""
+    rows = Delivery.objects.filter(
+        notification_id__in=list(notification_ids), channel__in=channels_outside()
     )
+    found: dict[UUID, list[Delivery]] = defaultdict(list)
+    for row in rows.order_by("step", "id"):
+        found[row.notification_id].append(row)
+    return found
+
+
+def _climb(ended: Collection[UUID], rungs: Sequence[Delivery]) -> None:
+    for row in rungs:
+        if row.pk in ended:
+            _move_on(row, rungs)
+
+
+def _move_on(row: Delivery, rows: Sequence[Delivery]) -> int:
+    """Do what comes next after a delivery; return how many take its place."""
+    following = next_step(rungs=rows, ended=row)
+    if following.outcome is not None:
+        calls.settle(notification_ids=[row.notification_id], outcome=following.outcome)
+        return 0
+    if following.step is not None:
+        return _bring_forward([each for each in rows if each.step == following.step])
+    if following.is_call and is_ladder(rows):
+        calls.bring_forward(notification_id=row.notification_id)
+        return 0
+    return 0 if is_ladder(rows) else _open_what_was_off(row, rows)
+
+
+def _bring_forward(rows: Sequence[Delivery]) -> int:
+    later = Delivery.objects.filter(
+        pk__in=[row.pk for row in rows], status__in=OPEN_STATUSES, due_at__gt=clock.now()
+    )
+    return later.update(due_at=clock.now())
+
+
+def _open_what_was_off(row: Delivery, rows: Sequence[Delivery]) -> int:
+    if any(is_arriving(each) for each in rows if each.pk != row.pk):
+        return 0
+    # What was opened before, and is off all the same, stays off.
+    same = Delivery.objects.filter(notification_id=row.notification_id)
+    was_off = same.filter(WAS_OFF, step__lte=row.step, channel__in=channels_outside())
     opened = [
         each
         for each in was_off.select_related("notification").order_by("id")
@@ -86,3 +138,30 @@ def _open_what_was_off(row: Delivery, outside) -> int:
     ]
     audit_settled(opened)
     return len(opened)
+
+
+def _call_about_what_may_not_be_written(
+    message: PatientNotification, outside: Sequence[Delivery]
+) -> None:
+    """Put a call on the list where nothing is left, for the patient asked us not to write.
+
+    So for what is pressing, and for a ladder, which then asks the desk at once.
+    """
+    forbidden = [row for row in outside if row.reason == Reason.CONFIDENTIAL]
+    is_needed = is_ladder(outside) or (forbidden and forbidden[0].rank <= PRESSING)
+    if not forbidden or not is_needed or message.read_at or message.acted_at:
+        return
+    if any(is_arriving(row) or row.reason in OVER for row in outside):
+        return
+    why = CallReason.CONFIDENTIAL
+    if calls.bring_forward(notification_id=message.pk, reason=why):
+        return
+    calls.open_call(
+        patient_id=message.patient_id,
+        reason=why,
+        key=f"confidential:{message.pk}",
+        due_at=clock.now(),
+        call_by=message.expires_at,
+        notification=message,
+        delivery=forbidden[0],
+    )

@@ -1,16 +1,19 @@
 """What a crash or a change of plan left behind: lost leases, and what to call off."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from notifications import clock
+from notifications import calls, clock, realtime
 from notifications.delivery.statuses import Report, audit_settled, audit_status, move
 from notifications.enums import (
     OPEN_STATUSES,
     AttemptResult,
+    CallOutcome,
     DeliveryStatus,
     Reason,
 )
-from notifications.models import Delivery
+from notifications.facts import payload_in
+from notifications.models import Delivery, PatientNotification
 from notifications.switches import LEASE_LOST
 
 BATCH = 500  # rows a run; the next run takes the rest
@@ -40,10 +43,36 @@ def _settle_lost_lease(row: Delivery, report: Report) -> None:
 def cancel_open(*, subject: str) -> int:
     """Cancel what has not left yet of every message about a subject; return how many."""
     rows = Delivery.objects.filter(notification__subject=subject, status__in=OPEN_STATUSES)
-    cancelled = [
+    return _end(rows, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+
+
+@transaction.atomic
+def answer_open(*, subject: str, action: str, actor: str) -> int:
+    """End what has not left yet of messages about a subject that ask for an `action`.
+
+    With the calls that stand at their end; returns how many deliveries.
+    """
+    about = PatientNotification.objects.filter(subject=subject).order_by("pk")
+    asking = {row.pk: row for row in about if action in _actions(row)}
+    if not asking:
+        return 0
+    rows = Delivery.objects.filter(notification__in=asking, status__in=OPEN_STATUSES)
+    count = _end(rows, DeliveryStatus.SKIPPED, reason=Reason.ANSWERED)
+    realtime.lock_all(patient_ids=[row.patient_id for row in asking.values()])
+    calls.settle(notification_ids=asking, outcome=CallOutcome.ANSWERED, actor=actor)
+    return count
+
+
+def _actions(row: PatientNotification) -> tuple[str, ...]:
+    payload = payload_in(row)
+    return payload.actions() if payload is not None else ()
+
+
+def _end(rows: QuerySet[Delivery], status: DeliveryStatus, *, reason: Reason) -> int:
+    ended = [
         row
         for row in rows.select_related("notification").order_by("id")
-        if move(row, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+        if move(row, status, reason=reason)
     ]
-    audit_settled(cancelled)
-    return len(cancelled)
+    audit_settled(ended)
+    return len(ended)

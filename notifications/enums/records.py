@@ -51,6 +51,7 @@ class TimelineKind(models.TextChoices):
     ADDRESS = "address", _("Address")
     SETTING = "setting", _("Setting")
     VISIT = "visit", _("Visit")
+    CALL = "call", _("Call to make")
 
 
 class CarrierEventKind(models.TextChoices):

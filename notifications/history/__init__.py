@@ -4,7 +4,13 @@ from notifications.history.codes import code_in_words
 from notifications.history.entries import Timeline
 from notifications.history.message import Explanation, HistoryEntry, explain, history
 from notifications.history.timeline import timeline
-from notifications.history.words import channel_label, gate_label, words_for, words_to_patient
+from notifications.history.words import (
+    channel_label,
+    gate_label,
+    words_for,
+    words_of_call,
+    words_to_patient,
+)
 
 __all__ = [
     "Explanation",
@@ -17,5 +23,6 @@ __all__ = [
     "history",
     "timeline",
     "words_for",
+    "words_of_call",
     "words_to_patient",
 ]

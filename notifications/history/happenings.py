@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications import contacts
+from notifications import clock, contacts
 from notifications.enums import (
     AuditAction,
     ContactKind,
@@ -21,7 +21,8 @@ from notifications.enums import (
     TimelineKind,
 )
 from notifications.history.entries import Happening
-from notifications.models import AuditEvent, Consent, ContactPoint, InboundText
+from notifications.history.words import words_of_call
+from notifications.models import AuditEvent, CallTask, Consent, ContactPoint, InboundText
 from notifications.types import Refused
 
 STAMP = "%Y%m%dT%H%M%S%f"
@@ -102,6 +103,8 @@ def happenings(
         found += _texts(reader, addresses)
     if TimelineKind.CONSENT in kinds:
         found += _consents(reader, addresses)
+    if TimelineKind.CALL in kinds:
+        found += _calls(reader)
     if actions := [action for action, kind in AUDITED.items() if kind in kinds]:
         found += _audited(reader, actions, addresses)
     return found
@@ -160,6 +163,23 @@ def _consent_said(row: Consent) -> str:
     return (
         _("Agreed to %(what)s") % what if row.granted else _("No longer agrees to %(what)s") % what
     )
+
+
+def _calls(reader: Reader) -> list[Happening]:
+    """Return the calls to make that no message of ours is about; the others are told with it."""
+    rows = CallTask.objects.filter(patient_id=reader.patient_id, notification=None)
+    return [
+        Happening(
+            id=row.pk,
+            at=row.due_at,
+            kind=TimelineKind.CALL,
+            sentence=str(row.get_reason_display()),
+            actor=row.settled_by,
+            detail=words_of_call(row),
+            object_id=str(row.pk),
+        )
+        for row in reader.page_of(rows.filter(due_at__lte=clock.now()), moment="due_at")
+    ]
 
 
 def _audited(

@@ -1,5 +1,7 @@
 """What happened to one message, line by line: for its patient, and for staff."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,16 +11,21 @@ from django.utils.translation import gettext as _
 from notifications import clock, policy, rendering
 from notifications.enums import PatientNotificationChannel
 from notifications.facts import facts_for
-from notifications.history.words import channel_label, words_for, words_to_patient
-from notifications.models import Delivery, DeliveryAttempt, PatientNotification
+from notifications.history.words import (
+    channel_label,
+    words_for,
+    words_of_call,
+    words_to_patient,
+)
+from notifications.models import CallTask, Delivery, DeliveryAttempt, PatientNotification
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
     """One line: when (aware), on which channel, what, and what staff can do about it.
 
-    `sentence` is for staff, `to_patient` says the same to the one it is about; `reason` is the
-    code both are made of, where there is one.
+    `sentence` is for staff, `to_patient` says the same to the one it is about, or nothing;
+    `reason` is the code both are made of, where there is one.
     """
 
     at: datetime
@@ -44,7 +51,7 @@ class Explanation:
 def history(notification: PatientNotification) -> list[HistoryEntry]:
     """Return what happened to a message, oldest first, in the current language."""
     rows = notification.deliveries.order_by("status_at", "id").prefetch_related("tries")
-    entries = what_the_patient_did(notification)
+    entries = what_the_patient_did(notification) + calls_about([notification])[notification.pk]
     for row in rows:
         entries += _of_delivery(row)
     return sorted(entries, key=lambda entry: entry.at)
@@ -84,6 +91,24 @@ def what_the_patient_did(notification: PatientNotification) -> list[HistoryEntry
         if at is not None
     ]
     return sorted(did, key=lambda entry: entry.at)
+
+
+def calls_about(
+    notifications: Sequence[PatientNotification],
+) -> dict[UUID, list[HistoryEntry]]:
+    """Return the calls to make about each of some messages; for staff alone. One query."""
+    rows = CallTask.objects.filter(notification__in=notifications)
+    found: dict[UUID, list[HistoryEntry]] = defaultdict(list)
+    for row in rows.order_by("due_at", "id"):
+        entry = HistoryEntry(
+            at=row.settled_at or row.due_at,
+            kind="call",
+            label=_("Call to make"),
+            sentence=words_of_call(row),
+            reason=row.reason,
+        )
+        found[row.notification_id].append(entry)
+    return found
 
 
 def _of_delivery(row: Delivery) -> list[HistoryEntry]:

@@ -34,7 +34,7 @@ from notifications.history.entries import (
     Try,
 )
 from notifications.history.happenings import Cursor, Reader, happenings
-from notifications.history.message import what_the_patient_did
+from notifications.history.message import HistoryEntry, calls_about, what_the_patient_did
 from notifications.history.words import channel_label, gate_label, is_asked, words_for
 from notifications.models import (
     CarrierEvent,
@@ -106,10 +106,13 @@ def _told(rows: Sequence[PatientNotification]) -> list[Message]:
     for row in deliveries:
         line = _line(row, to=to[row.pk], receipts=receipts[row.pk], gates=gates.get(row.pk, []))
         lines[row.notification_id].append(line)
-    return [_message(row, channels=lines[row.pk]) for row in rows]
+    calls = calls_about(rows)
+    return [_message(row, channels=lines[row.pk], calls=calls[row.pk]) for row in rows]
 
 
-def _message(row: PatientNotification, *, channels: list[ChannelLine]) -> Message:
+def _message(
+    row: PatientNotification, *, channels: list[ChannelLine], calls: list[HistoryEntry]
+) -> Message:
     return Message(
         id=row.pk,
         at=row.created_at,
@@ -120,7 +123,7 @@ def _message(row: PatientNotification, *, channels: list[ChannelLine]) -> Messag
         priority=row.priority,
         subject=row.subject,
         channels=channels,
-        acts=what_the_patient_did(row),
+        acts=[*what_the_patient_did(row), *calls],
     )
 
 

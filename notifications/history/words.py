@@ -1,10 +1,20 @@
 """The words of a history: where a delivery stands, what a channel is called, what a gate asks."""
 
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import policy, rendering
-from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationChannel
-from notifications.models import Delivery
+from notifications import clock, policy, rendering
+from notifications.enums import (
+    CallOutcome,
+    ContactKind,
+    DeliveryStatus,
+    PatientNotificationChannel,
+)
+from notifications.models import CallTask, Delivery
 
 # What each gate of `policy` makes sure of, in the order they are asked.
 GATES_SAID = {
@@ -30,6 +40,11 @@ ASKED_OF = {
     "outside_quiet_hours": policy.HELD_KINDS,
     "within_text_hours": (ContactKind.PHONE,),
 }
+CALLS_ENDED = {
+    CallOutcome.CALLED: _("Called"),
+    CallOutcome.ANSWERED: _("No call needed: the patient answered"),
+    CallOutcome.CANCELLED: _("No call needed: it was changed or called off"),
+}
 # Their reason is a whole sentence: the status before it would say nothing more.
 SAYS_IT_ALL = (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)
 
@@ -51,6 +66,25 @@ def _with_status(row: Delivery, why: str) -> str:
     if not why:
         return said
     return why if row.status in SAYS_IT_ALL else f"{said}. {why}"
+
+
+def words_of_call(row: CallTask) -> str:
+    """Return where a call to make stands, in words for staff."""
+    if row.settled_at is not None:
+        return str(CALLS_ENDED[CallOutcome(row.outcome)])
+    if row.due_at > clock.now():
+        return gettext("A call from %(time)s on, if nobody answers") % {
+            "time": _day_and_time(row.due_at)
+        }
+    why = {"why": row.get_reason_display()}
+    if row.call_by is None:
+        return gettext("Call to make. %(why)s") % why
+    said = why | {"time": _day_and_time(row.call_by)}
+    return gettext("Call to make, until %(time)s. %(why)s") % said
+
+
+def _day_and_time(moment: datetime) -> str:
+    return f"{date_format(localtime(moment), 'M j')}, {rendering.short_time(moment)}"
 
 
 def status_word(status: str) -> str:

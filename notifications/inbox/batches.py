@@ -9,6 +9,7 @@ from django.db.models import Q
 from notifications import audit, clock, realtime
 from notifications.crypto import new_id
 from notifications.enums import AuditAction, InboxEventKind
+from notifications.inbox.calling import has_been_read, is_unread_again
 from notifications.inbox.pages import matching
 from notifications.models import LIVE, PatientNotification
 
@@ -43,6 +44,8 @@ def mark_all_read(
             batch=batch,
             count=count,
         )
+        read = PatientNotification.objects.filter(patient_id=patient_id, read_batch=batch)
+        has_been_read(notification_ids=read.values("pk"), actor=actor)
     _seq, unread = realtime.position(patient_id=patient_id)
     return ReadBatch(count=count, batch=batch if count else None, unread=unread)
 
@@ -53,6 +56,7 @@ def undo_read(*, patient_id: UUID, batch: UUID, actor: str) -> int:
     realtime.lock(patient_id=patient_id)
     rows = PatientNotification.objects.filter(patient_id=patient_id, read_batch=batch)
     hidden = rows.exclude(LIVE & Q(snoozed_until=None, expired_at=None)).count()
+    ids = list(rows.values_list("pk", flat=True))
     count = rows.update(read_at=None, read_batch=None)
     if count:
         realtime.record(
@@ -66,4 +70,5 @@ def undo_read(*, patient_id: UUID, batch: UUID, actor: str) -> int:
             batch=batch,
             count=count,
         )
+        is_unread_again(notification_ids=ids, actor=actor)
     return count

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from notifications import audit, clock, realtime
 from notifications.enums import AuditAction, InboxEventKind
+from notifications.inbox.calling import has_been_read, is_unread_again
 from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
@@ -52,6 +53,14 @@ def _write(row: PatientNotification, changes: dict, *, event: InboxEventKind, ac
         obj=row,
         change=str(event),
     )
+    if changes.keys() & {"read_at", "acted_at"}:
+        _tell_desk(row, actor=actor)
+
+
+def _tell_desk(row: PatientNotification, *, actor: str) -> None:
+    """Nobody needs to call about what has been read; of what is unread again somebody may."""
+    tell = has_been_read if row.read_at or row.acted_at else is_unread_again
+    tell(notification_ids=[row.pk], actor=actor)
 
 
 def reading(row: PatientNotification, now: datetime) -> dict:

@@ -31,6 +31,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
+                'verbose_name': 'call to make',
+                'verbose_name_plural': 'calls to make',
                 'db_table': 'call_tasks',
             },
         ),

@@ -34,6 +34,8 @@ class CallTask(OwnedByPatient):
 
     class Meta:
         db_table = "call_tasks"
+        verbose_name = "call to make"
+        verbose_name_plural = "calls to make"
         indexes = [
             models.Index(fields=["due_at"], condition=Q(settled_at=None), name="call_task_open"),
             models.Index(fields=["subject"], condition=~Q(subject=""), name="call_task_subject"),

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import ngettext
 
-from notifications import delivery
+from notifications import calls, delivery
 from notifications.enums import ContactStatus
 from notifications.models import ContactPoint, InboundText
 
@@ -57,6 +57,12 @@ def _broken() -> QuerySet:
 
 Kind = tuple[str, Label, Callable[[], QuerySet], dict[str, str]]
 KINDS: tuple[Kind, ...] = (
+    (
+        "notifications.view_calltask",
+        lambda count: ngettext("call to make", "calls to make", count),
+        calls.to_make,
+        {"state": "open"},
+    ),
     (
         "notifications.view_inboundtext",
         lambda count: ngettext(

@@ -1,5 +1,7 @@
 """What crosses the engine's seams: payloads going in, envelopes, results and errors going out."""
 
+from notifications.types.ladder import Steps as LadderSteps
+from notifications.types.ladder import climbs, is_followed, ladder, length_of
 from notifications.types.payload import (
     REFUSED_FIELDS,
     NotificationPayload,
@@ -27,6 +29,7 @@ __all__ = [
     "AnswerLost",
     "ChannelError",
     "Envelope",
+    "LadderSteps",
     "Meaning",
     "OTHER_WORDS",
     "NotSupported",
@@ -38,6 +41,10 @@ __all__ = [
     "Reply",
     "Rung",
     "SendResult",
+    "climbs",
+    "is_followed",
+    "ladder",
+    "length_of",
     "logistics",
     "payload_of",
     "phi",

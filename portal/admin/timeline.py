@@ -38,12 +38,14 @@ PERMISSIONS = {
     TimelineKind.ADDRESS: "notifications.view_contactpoint",
     TimelineKind.SETTING: "notifications.view_patientnotificationpreference",
     TimelineKind.VISIT: "portal.view_appointment",
+    TimelineKind.CALL: "notifications.view_calltask",
 }
 PLANS = "notifications.view_schedulednotification"
 TABLES = {
     TimelineKind.MESSAGE: "notifications_patientnotification",
     TimelineKind.TEXT: "notifications_inboundtext",
     TimelineKind.VISIT: "portal_appointment",
+    TimelineKind.CALL: "notifications_calltask",
 }
 
 

@@ -1,5 +1,6 @@
 """A visit is coming up, and where it helps, please say that you are coming."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -7,8 +8,9 @@ from typing import Self
 from django.utils.translation import gettext_lazy as _
 
 from notifications.enums import PatientNotificationType
-from notifications.types import public
+from notifications.types import Rung, ladder, public
 from portal.models import Appointment
+from portal.notification_types._ladders import LADDERS
 from portal.notification_types._visit import VisitPayload, example_fields
 
 # A reminder read later than this before a visit helps nobody: the patient is on the way or lost.
@@ -44,6 +46,12 @@ class AppointmentReminderPayload(VisitPayload):
 
     def actions(self) -> tuple[str, ...]:
         return ("confirm",) if self.asks_to_confirm else ()
+
+    def rungs(self) -> Sequence[Rung]:
+        if self.ladder not in LADDERS or self.reach_by is None:
+            return ()
+        steps = LADDERS[self.ladder]
+        return ladder(steps=steps, reach_by=self.reach_by, begins_at=self.asks_from)
 
     def expires_at(self) -> datetime:
         last = self.appointment_date - LAST_MOMENT

@@ -124,6 +124,7 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
     visit.save(update_fields=["status", "confirmed_at"])
     _note(visit, change="confirmed", actor=actor)
     stop_asking(visit)
+    notification_scheduler_service.answered(subject=visit.subject, action="confirm", actor=actor)
     return visit
 
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from notifications import audit, contacts
 from notifications.enums import AuditAction, PatientNotificationChannel
-from notifications.facts import profiles_for
-from notifications.history import explain, words_for
-from notifications.models import CarrierEvent, Delivery, PatientNotification
+from notifications.facts import payload_in, profiles_for
+from notifications.history import explain, words_for, words_of_call
+from notifications.models import CallTask, CarrierEvent, Delivery, PatientNotification
 from notifications.rendering import next_step, sentence
 from notifications.types import PatientProfile
 
@@ -78,7 +78,30 @@ def _account(notification: PatientNotification) -> Account:
         "acted_at": _iso(notification.acted_at),
         "action_taken": notification.action_taken,
         "expired_at": _iso(notification.expired_at),
+        "rungs": _rungs(notification),
+        "calls": [_call(row) for row in notification.calls.order_by("due_at", "id")],
         "deliveries": [_delivery(row, gates.get(row.pk, []), receipts[row.pk]) for row in rows],
+    }
+
+
+def _rungs(notification: PatientNotification) -> list[Account]:
+    """Return the ladder a message climbs, as it was planned; none where it climbs none."""
+    payload = payload_in(notification)
+    return [
+        {"channel": rung.channel, "from": _iso(rung.due_at), "until": _iso(rung.expires_at)}
+        for rung in (payload.rungs() if payload else ())
+    ]
+
+
+def _call(row: CallTask) -> Account:
+    return {
+        "id": str(row.pk),
+        "reason": row.reason,
+        "says": words_of_call(row),
+        "due_at": _iso(row.due_at),
+        "call_by": _iso(row.call_by),
+        "settled_at": _iso(row.settled_at),
+        "outcome": row.outcome,
     }
 
 
@@ -86,6 +109,7 @@ def _delivery(row: Delivery, gates: list[tuple[str, str]], receipts: list[Accoun
     return {
         "id": str(row.pk),
         "channel": row.channel,
+        "step": row.step,
         "label": str(PatientNotificationChannel.get(row.channel).label),
         "to": contacts.masked(row.contact) if row.contact else "",
         "status": row.status,
@@ -135,6 +159,10 @@ def _lines(account: Account) -> Iterator[str]:
     for name in ("read_at", "acted_at", "expired_at"):
         if account[name]:
             yield f"  {name.removesuffix('_at')} {account[name]} {_answer(account, name)}".rstrip()
+    for number, rung in enumerate(account["rungs"], start=1):
+        yield f"  rung {number}  {rung['channel']}  from {rung['from']} until {rung['until']}"
+    for call in account["calls"]:
+        yield f"  call  {call['due_at']}  {call['says']}"
     for delivery in account["deliveries"]:
         yield ""
         yield from _lines_of(delivery)

@@ -20,6 +20,7 @@ DESK_MAY = {
     "portal.recallschedule": ("view",),
     "portal.reminderrule": ("view",),
     "portal.user": ("view",),
+    "notifications.calltask": ("view", "change"),
     "notifications.consent": ("view",),
     "notifications.contactpoint": ("view", "add", "change"),
     "notifications.delivery": ("view", "change"),
