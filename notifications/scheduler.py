@@ -19,7 +19,6 @@ from notifications import (
     inbox,
     plans,
     promotion,
-    realtime,
     watermark,
 )
 from notifications.delivery import Unheard
@@ -118,19 +117,12 @@ class NotificationSchedulerService:
             calls.settle_about(subject=subject, outcome=CallOutcome.CANCELLED)
         return count
 
-    @transaction.atomic
     def answered(self, *, subject: str, action: str, actor: str) -> int:
-        """End what still asks for an answer that has been given; return how many deliveries.
+        """End what still asks for an `action` about a subject, such as `confirm`, and its calls.
 
-        Of every message about a subject that asks for `action`, such as `confirm`: what has not
-        left, and its call. What only reminds goes on, and so do plans.
+        Returns how many deliveries. What only reminds goes on, and so do plans.
         """
-        asking, count = delivery.answer_open(subject=subject, action=action)
-        if asking:
-            realtime.lock_all(patient_ids=[row.patient_id for row in asking])
-            ids = [row.pk for row in asking]
-            calls.settle(notification_ids=ids, outcome=CallOutcome.ANSWERED, actor=actor)
-        return count
+        return delivery.answer_open(subject=subject, action=action, actor=actor)
 
     @transaction.atomic
     def cancel_all(self, *, patient_id: UUID, reason: str) -> int:

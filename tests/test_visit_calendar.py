@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as some
 
 from notifications import clock
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.types import Refused
-from portal.models import Appointment, Location, Provider, ReminderRule
+from portal.models import Appointment, Location, PatientForm, Provider, ReminderRule, User
 from portal.services import (
     book,
     complete,
@@ -23,6 +24,7 @@ from portal.services import (
 )
 from portal.services.visit_calendar import Hours, VisitFacts, VisitPlan, plans_of, to_plan
 from tests.clinic import DENVER, DESK, HALF_AN_HOUR, NEW_YORK, a_visit, wall
+from tests.conftest import signed_in
 from tests.engine import email_of, phone_of, run
 
 DAY, HOUR = 24 * 60, 60
@@ -430,6 +432,34 @@ def test_only_who_was_treated_is_asked_how_they_are(visit, ana, after):
     assert plan_of(visit, "follow-up").due_at == wall("2026-11-26 10:00")
     run(wall("2026-11-26 10:00"))
     assert "Tooth removed" in last_of(ana, "treatment_followup").message
+
+
+def test_the_desk_writes_down_what_was_done_and_does_not_read_it_again(visit, after):
+    chief = signed_in(User.objects.create_superuser(username="chief@example.com"))
+    page = reverse("admin:portal_appointment_treated", args=[visit.pk])
+    assert chief.post(page, {"watch_for": "bleeding"}).context["form"].errors.keys() == {
+        "treatment"
+    }
+    done = chief.post(page, {"treatment": "Tooth removed", "watch_for": "bleeding"}, follow=True)
+    assert "The visit is completed." in done.content.decode()
+    assert "Tooth removed" not in done.content.decode()
+    assert planned(visit) == ["review", "follow-up"]
+    clerk = User.objects.create_user(username="clerk@example.com", is_staff=True)
+    assert signed_in(clerk).get(page).status_code == 403
+
+
+def test_forms_are_requested_and_filled_in_at_the_desk(visit):
+    chief = signed_in(User.objects.create_superuser(username="chief@example.com"))
+    asked = {"patient": visit.patient_id, "appointment": visit.pk, "name": "Health history"}
+    with clock.at(MONTH_BEFORE):
+        chief.post(reverse("admin:portal_patientform_add"), asked)
+    assert [forms for _rule, forms in forms_planned(visit)] == ["Health history"] * 2
+    listed = reverse("admin:portal_patientform_changelist")
+    assert "Health history" not in chief.get(listed).content.decode()
+    form = PatientForm.objects.get()
+    ticked = {"action": "filled_in", "_selected_action": [str(form.pk)], "confirmed": "yes"}
+    chief.post(listed, ticked)
+    assert forms_planned(visit) == []
 
 
 def test_a_second_visit_within_half_a_year_is_not_asked_about_again(

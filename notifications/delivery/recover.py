@@ -5,11 +5,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from notifications import clock
+from notifications import calls, clock, realtime
 from notifications.delivery.statuses import Report, audit_settled, audit_status, move
 from notifications.enums import (
     OPEN_STATUSES,
     AttemptResult,
+    CallOutcome,
     DeliveryStatus,
     Reason,
 )
@@ -55,15 +56,20 @@ def cancel_open_of(*, patient_id: UUID, reason: Reason) -> int:
 
 
 @transaction.atomic
-def answer_open(*, subject: str, action: str) -> tuple[list[PatientNotification], int]:
+def answer_open(*, subject: str, action: str, actor: str) -> int:
     """End what has not left yet of messages about a subject that ask for an `action`.
 
-    Returns these messages, and how many deliveries that were.
+    With the calls that stand at their end; returns how many deliveries.
     """
     about = PatientNotification.objects.filter(subject=subject).order_by("pk")
-    asking = [row for row in about if action in _actions(row)]
+    asking = {row.pk: row for row in about if action in _actions(row)}
+    if not asking:
+        return 0
     rows = Delivery.objects.filter(notification__in=asking, status__in=OPEN_STATUSES)
-    return asking, _end(rows, DeliveryStatus.SKIPPED, reason=Reason.ANSWERED) if asking else 0
+    count = _end(rows, DeliveryStatus.SKIPPED, reason=Reason.ANSWERED)
+    realtime.lock_all(patient_ids=[row.patient_id for row in asking.values()])
+    calls.settle(notification_ids=asking, outcome=CallOutcome.ANSWERED, actor=actor)
+    return count
 
 
 def _actions(row: PatientNotification) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from portal.admin.replanning import Replanning
@@ -50,7 +51,7 @@ class ReminderRuleAdmin(Replanning):
     list_display = ("name", "location", "what", "says", "is_active")
     list_filter = ("location", "what", "is_active")
     list_select_related = ("location",)
-    ordering = ("location__name", "minutes_after", "-minutes_before")
+    ordering = ("location__name", F("minutes_after").asc(nulls_first=True), "-minutes_before")
     search_fields = ("name",)
 
     @admin.display(description=_("says"))

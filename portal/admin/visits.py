@@ -25,6 +25,7 @@ from notifications.templatetags.notification_text import visit_time
 from notifications.types import Refused
 from portal import services
 from portal.admin.finding import FoundByPatient
+from portal.admin.treated import TreatedPage
 from portal.models import Appointment
 from portal.services.entries import check_clock, check_times, refuse_departed
 
@@ -71,7 +72,7 @@ class MoveForm(forms.Form):
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(FoundByPatient):
+class AppointmentAdmin(TreatedPage, FoundByPatient):
     autocomplete_fields = ("patient", "provider", "location")
     raw_id_fields = ("recall",)
     list_display = ("starts", "patient_name", "provider", "location", "status", "revision")

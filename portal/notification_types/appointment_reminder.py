@@ -37,6 +37,7 @@ class AppointmentReminderPayload(VisitPayload):
     icon = "calendar-clock"
 
     asks_to_confirm: bool = public(default=False)
+    saves_the_date: bool = public(default=False)
     current_until: datetime | None = public(default=None)
     ladder: str = public(default="")
     asks_from: datetime | None = public(default=None)
@@ -87,3 +88,6 @@ class AppointmentReminderPayload(VisitPayload):
         if not super().is_still_true(visit):
             return False
         return not (self.asks_to_confirm and visit.status == Appointment.Status.CONFIRMED)
+
+    def leaves_out(self) -> tuple[str, ...]:
+        return ("sms", "push") if self.saves_the_date else ()

@@ -73,8 +73,10 @@ def _open_form(patient_id: UUID, visit: Appointment | None, name: str) -> Patien
 
 
 def _replan(visit: Appointment | None) -> None:
+    """Plan what is said of a visit's forms, and late only that."""
     if visit is not None:
-        replan([visit], Manner(reason=Reason.ANSWERED))
+        told = {visit.subject: clock.now()}
+        replan([visit], Manner(reason=Reason.ANSWERED, told=told))
 
 
 def _note(form: PatientForm, *, change: str, actor: str) -> None:

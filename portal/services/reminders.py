@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from django.db.models import F
+
 from notifications import clock
 from notifications.enums import Reason
 from portal.models import Appointment, Location, Provider, ReminderRule
@@ -11,16 +13,15 @@ from portal.services.visit_calendar.times import MINUTES_A_DAY
 
 What = ReminderRule.What
 DEFAULT_RULES = {"7-days": 7 * MINUTES_A_DAY, "2-days": 2 * MINUTES_A_DAY, "2-hours": 120}
+UNTIL_FILLED_IN = {"what": What.FORMS, "until": ReminderRule.Until.FORMS_DONE}
 MORE_DEFAULT_RULES = (
     {"name": "save-the-date", "what": What.SAVE_THE_DATE, "minutes_before": 21 * MINUTES_A_DAY},
-    {"name": "forms-3-days", "what": What.FORMS, "minutes_before": 3 * MINUTES_A_DAY},
-    {"name": "forms-1-day", "what": What.FORMS, "minutes_before": MINUTES_A_DAY},
+    {"name": "forms-3-days", "minutes_before": 3 * MINUTES_A_DAY, **UNTIL_FILLED_IN},
+    {"name": "forms-1-day", "minutes_before": MINUTES_A_DAY, **UNTIL_FILLED_IN},
     {"name": "missed", "what": What.MISSED, "minutes_after": 60},
     {"name": "follow-up", "what": What.FOLLOW_UP, "minutes_after": 2 * MINUTES_A_DAY},
     {"name": "review", "what": What.REVIEW, "minutes_after": MINUTES_A_DAY},
 )
-
-
 BEFORE_ALL_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -41,15 +42,15 @@ def plan_aftermath(visit: Appointment) -> None:
 
 def refresh_plans(visit: Appointment) -> None:
     """Let what is planned about a visit say how it stands now; nothing late is added."""
-    replan([visit], Manner(is_change=True))
+    replan([visit], Manner(told={visit.subject: clock.now()}))
 
 
 def stop_asking(visit: Appointment) -> None:
     """Let what would ask again only remind, or not go at all where its rule says so.
 
-    What has been made already stays as it is.
+    What has been made already stays as it is. Who answers this moment needs no overdue reminder.
     """
-    replan([visit], Manner(reason=Reason.ANSWERED))
+    replan([visit], Manner(reason=Reason.ANSWERED, told={visit.subject: clock.now()}))
 
 
 def reminder_steps(*, starts_at: datetime, zone: str, rules: Mapping[str, int]) -> list[VisitPlan]:
@@ -79,4 +80,5 @@ def default_reminder_rules(location: Location) -> list[ReminderRule]:
         ReminderRule.objects.bulk_create(
             ReminderRule(location=location, **each) for each in (*reminders, *MORE_DEFAULT_RULES)
         )
-    return list(location.reminder_rules.order_by("minutes_after", "-minutes_before"))
+    before_first = F("minutes_after").asc(nulls_first=True)
+    return list(location.reminder_rules.order_by(before_first, "-minutes_before"))

@@ -5,15 +5,18 @@
 
 from portal.services.visit_calendar.facts import VisitFacts
 from portal.services.visit_calendar.hours import Hours
+from portal.services.visit_calendar.known import Known, known_about
 from portal.services.visit_calendar.replanning import Manner, Replanned, replan, replan_all
 from portal.services.visit_calendar.visit_plans import VisitPlan, plans_of, to_plan
 
 __all__ = [
     "Hours",
+    "Known",
     "Manner",
     "Replanned",
     "VisitFacts",
     "VisitPlan",
+    "known_about",
     "plans_of",
     "replan",
     "replan_all",

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from notifications.types import NotificationPayload
+from notifications.types import NotificationPayload, length_of
 from portal.models import Appointment, ReminderRule
+from portal.notification_types._ladders import LADDERS
 from portal.notification_types.appointment_missed import USEFUL_FOR as MISSED_USEFUL_FOR
 from portal.notification_types.appointment_reminder import LAST_MOMENT
 from portal.notification_types.review_request import ReviewRequestPayload
@@ -40,8 +41,6 @@ LATEST: dict[str, timedelta] = {  # how long after its start a message about a p
     What.FOLLOW_UP: TreatmentFollowupPayload.useful_for,
     What.REVIEW: ReviewRequestPayload.useful_for,
 }
-# A text, an e-mail and a call, each with time to be answered before the next takes over.
-LADDER_NEEDS = timedelta(hours=28)
 SAVED_WITHIN = timedelta(days=3)  # after an outage a date is not saved weeks late
 REVIEW_AGAIN_AFTER = timedelta(days=183)  # at most once in half a year
 
@@ -202,7 +201,8 @@ def _when_somebody_is_there(
     due = hours.on_an_open_day(due)
     reach_by = hours.last_closing_before(hours.day_of(visit.starts_at))
     if rule.ladder and reach_by is not None:
-        return min(due, hours.on_an_open_day(reach_by - LADDER_NEEDS))
+        needed = length_of(LADDERS[rule.ladder])
+        return min(due, hours.on_an_open_day(reach_by - needed))
     return due
 
 
