@@ -42,7 +42,6 @@ class AppointmentReminderPayload(VisitPayload):
     ladder: str = public(default="")
     asks_from: datetime | None = public(default=None)
     reach_by: datetime | None = public(default=None)
-    saves_the_date: bool = public(default=False)
 
     @classmethod
     def example(cls) -> Self:
@@ -88,6 +87,3 @@ class AppointmentReminderPayload(VisitPayload):
         if not super().is_still_true(visit):
             return False
         return not (self.asks_to_confirm and visit.status == Appointment.Status.CONFIRMED)
-
-    def leaves_out(self) -> tuple[str, ...]:
-        return ("sms", "push") if self.saves_the_date else ()
