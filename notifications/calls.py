@@ -92,9 +92,10 @@ def call_of(notification: PatientNotification, rungs: Sequence[Rung]) -> CallTas
     )
 
 
-def waiting_for(notification_ids: Collection[UUID]) -> QuerySet[CallTask]:
-    """Return the calls at the end of these messages' ladders that nobody is to make yet."""
-    rows = _open(notification_id__in=list(notification_ids), due_at__gt=clock.now())
+def waiting(*, patient_ids: Collection[UUID] | None = None) -> QuerySet[CallTask]:
+    """Return the calls at the end of ladders that nobody is to make yet, of everybody if None."""
+    rows = _open(due_at__gt=clock.now(), notification__isnull=False)
+    rows = rows if patient_ids is None else rows.filter(patient_id__in=patient_ids)
     return rows.select_related("notification")
 
 

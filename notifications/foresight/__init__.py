@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from notifications import clock
+from notifications import calls, clock
 from notifications.enums import OPEN_STATUSES, PlanStatus
 from notifications.foresight.days import Days
 from notifications.foresight.seen import Foreseen
@@ -38,6 +38,7 @@ def foresee(
     world = World.of(
         plans=planned(patient_ids=of) if plans is None else plans,
         deliveries=deliveries.select_related("notification", "contact"),
+        waiting=calls.waiting(patient_ids=of),
     )
     return Days(world=world, now=clock.now()).live(until=until)
 

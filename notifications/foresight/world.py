@@ -38,8 +38,14 @@ class World:
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
-    def of(cls, *, plans: Iterable[ScheduledNotification], deliveries: Iterable[Delivery]) -> Self:
-        """Return the world in which these plans and open deliveries are still to come."""
+    def of(
+        cls,
+        *,
+        plans: Iterable[ScheduledNotification],
+        deliveries: Iterable[Delivery],
+        waiting: Iterable[CallTask],
+    ) -> Self:
+        """Return the world in which these plans, open deliveries and calls are still to come."""
         planned = {plan.pk: plan for plan in plans}
         by_message = _with_what_else_they_have(list(deliveries))
         patients = {plan.patient_id for plan in planned.values()}
@@ -49,7 +55,7 @@ class World:
             numbers=households.numbers_around(patients),
             plans=planned,
             deliveries=by_message,
-            calls={call.notification_id: call for call in calls.waiting_for(by_message)},
+            calls={call.notification_id: call for call in waiting},
             keys=_keys_used(planned.values()),
             open={row.pk: row for rows in by_message.values() for row in rows if _is_open(row)},
         )
