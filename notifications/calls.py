@@ -92,6 +92,12 @@ def call_of(notification: PatientNotification, rungs: Sequence[Rung]) -> CallTas
     )
 
 
+def waiting_for(notification_ids: Collection[UUID]) -> QuerySet[CallTask]:
+    """Return the calls at the end of these messages' ladders that nobody is to make yet."""
+    rows = _open(notification_id__in=list(notification_ids), due_at__gt=clock.now())
+    return rows.select_related("notification")
+
+
 def to_make() -> QuerySet[CallTask]:
     """Return the desk's list as of now: what is due and not settled, the most pressing first.
 

@@ -25,6 +25,7 @@ PLACES = (
     ("Market Square", "America/Indiana/Indianapolis"),
 )
 PROVIDERS_A_PLACE = 4
+FIRST_NUMBER = 1000  # below are the magic ones, of whom the outbox reports trouble
 
 
 @dataclass
@@ -65,7 +66,7 @@ def _open(town: Town, practice: Practice, *, name: str, zone: str) -> None:
 def _move_in(town: Town, *, dice: random.Random, most: int) -> None:
     """Let a household move in: mostly one person, sometimes up to four on one number."""
     size = min(most, dice.choice((1, 1, 1, 1, 2, 3, 4)))
-    number = f"+1212555{len(town.patients):04d}"
+    number = f"+1212555{FIRST_NUMBER + len(town.patients):04d}"
     place = dice.choice(town.locations)
     for _member in range(size):
         patient = _person(town, place=place, dice=dice)
