@@ -8,6 +8,7 @@ from notifications import clock, preferences
 from notifications.enums import DeliveryStatus, Reason
 from notifications.models import PatientNotification
 from notifications.services import patient_notification_service
+from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from portal.notification_types.general_announcement import GeneralAnnouncementPayload
 from tests.conftest import make_patient
@@ -97,7 +98,7 @@ def test_two_visits_are_never_the_same_message(family):
     """What is about a person has no double, however alike it reads."""
     same = AppointmentConfirmedPayload.example()
     made = [send(patient, same) for patient in family[:2]]
-    run()
+    run(at=clock.now() + SETTLES_FOR)
     assert by_mail(made) == [SENT, SENT]
 
 
