@@ -1,7 +1,7 @@
 """What one delivery says, and whom it is for: rendered before the call, in the claim."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notifications import preferences, privacy, rendering
 from notifications.enums import (
@@ -71,23 +71,36 @@ def _of_household(
 ) -> Text:
     """Return the words of one text for a household's visits, the earliest first.
 
-    Where those do not fit, the neutral sentence, once.
+    Where those do not fit, or would give away what only one of the patients may read, the neutral
+    sentence goes instead, once (H-10).
     """
     channel = PatientNotificationChannel.known(rows[0].channel)()
     payloads = [
         payload_of(type_key=row.notification.type, data=row.notification.payload) for row in rows
     ]
-    if level > Level.L0:
+
+    def said_of(group: Sequence[NotificationPayload]) -> dict[str, str]:
+        about = {"payloads": group, "level": level, "profile": profile}
         said = {
-            part: rendering.render_group(
-                "together", payloads=payloads, part=part, level=level, profile=profile
-            )
-            for part in channel.parts
+            part: rendering.render_group("together", part=part, **about) for part in channel.parts
         }
-        content = channel.prepare(said)
-        if channel.fits(content):
+        return channel.prepare(said)
+
+    is_blocked = False
+    if level > Level.L0:
+        content = said_of(payloads)
+        is_blocked = any(
+            privacy.given_away(
+                content=content.values(),
+                payload=payload,
+                usual=lambda: said_of([type(each).example() for each in payloads]).values(),
+            )
+            for payload in payloads
+        )
+        if channel.fits(content) and not is_blocked:
             return Text(level=level, content=content)
-    return written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
+    text = written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
+    return replace(text, is_blocked=is_blocked)
 
 
 def _summary(
