@@ -415,6 +415,8 @@ def its_type_was_taken_out_before_it_left(scene: Scene) -> PatientNotification:
 def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) -> Case:
     """Ends a plan rather than a delivery: the reminder that would have asked is never made."""
     patient = scene.patient("answered")
+    rule = scene.location.reminder_rules.filter(name="2-days")
+    rule.update(until=ReminderRule.Until.CONFIRMED)
     with clock.at(NOON - DAY):
         visit = scene.visit(patient, in_days=8)
     with clock.at(NOON):  # the first reminder is due a week before, and asks
@@ -422,6 +424,7 @@ def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) 
         asked = message_about(visit)
         who = {"patient_id": patient.pk, "actor": f"user:{patient.pk}"}
         answer(notification_id=asked.pk, action="confirm", **who)
+    rule.update(until=ReminderRule.Until.STANDS)
     asked.refresh_from_db()
     plans = ScheduledNotification.objects.filter(subject=visit.subject)
     return Case(
@@ -439,7 +442,8 @@ def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) 
 def the_number_had_its_text_of_the_day(scene: Scene) -> PatientNotification:
     """What she asked for herself goes, and counts; an early reminder of it yields."""
     patient = scene.patient("rate_limited")
-    visit = scene.visit(patient)
+    with clock.at(clock.now() - SETTLES_FOR):
+        visit = scene.visit(patient)
     until = visit.starts_at - DAY
     early = AppointmentReminderPayload(**visit_fields(visit), current_until=until)
     run(at=clock.now())
