@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import ClassVar
 
 from django.core.mail import EmailMessage
@@ -43,7 +44,15 @@ from portal.notification_types.appointment_reminder import AppointmentReminderPa
 from portal.notification_types.general_announcement import GeneralAnnouncementPayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from portal.notification_types.system_alert import SystemAlertPayload
-from portal.services import answer, cancel, default_reminder_rules, depart, reschedule
+from portal.services import (
+    answer,
+    cancel,
+    default_reminder_rules,
+    depart,
+    issue_statement,
+    pay_statement,
+    reschedule,
+)
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import make_patient
 from tests.engine import NotePayload, device_of, email_of, phone_of, run, send
@@ -379,6 +388,17 @@ def the_visit_was_cancelled_before_anything_left(scene: Scene) -> PatientNotific
     cancel(appointment_id=visit.pk, actor=DESK)
     run(at=clock.now())
     return booked
+
+
+@story(Reason.WITHDRAWN, channel="email", status=Status.CANCELLED)
+def the_statement_was_paid_before_anything_left(scene: Scene) -> PatientNotification:
+    patient = scene.patient("withdrawn")
+    due_on = clock.now().date() + timedelta(days=30)
+    row = issue_statement(patient_id=patient.pk, amount=Decimal("40.00"), due_on=due_on, actor=DESK)
+    issued = PatientNotification.objects.get(subject=row.subject)
+    pay_statement(statement_id=row.pk, actor=DESK)
+    run(at=clock.now())
+    return issued
 
 
 @story(Reason.MERGED, status=Status.CANCELLED)

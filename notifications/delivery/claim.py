@@ -38,6 +38,7 @@ from notifications.types import Envelope
 OUTCOME_OF_SKIP = {
     Reason.EXPIRED: DeliveryStatus.EXPIRED,
     Reason.CANCELLED: DeliveryStatus.CANCELLED,
+    Reason.WITHDRAWN: DeliveryStatus.CANCELLED,
 }
 
 

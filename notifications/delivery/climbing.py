@@ -19,6 +19,7 @@ SAID_ELSEWHERE = (Reason.MERGED, Reason.DUPLICATE)
 OVER = {
     Reason.ANSWERED: CallOutcome.ANSWERED,
     Reason.CANCELLED: CallOutcome.CANCELLED,
+    Reason.WITHDRAWN: CallOutcome.CANCELLED,
     Reason.DEPARTED: CallOutcome.CANCELLED,
 }
 
