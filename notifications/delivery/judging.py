@@ -63,15 +63,18 @@ def _decided(rows: Iterable[tuple[Delivery, Facts, UUID | None]], *, tally: Tall
     """
     verdicts: list[Verdict] = []
     begun: set[Hashable] = set()
-    for row, facts, contact_id in sorted(rows, key=_is_ahead):
+    for each in sorted(rows, key=_is_ahead):
+        row, facts, contact_id = each
         verdict = _verdict(row, facts, contact_id)
-        group = verdict.is_sent and (summary_key(verdict) or household_key(verdict))
-        if verdict.is_sent and group not in begun:
-            if _is_ahead((row, facts, contact_id)):
-                continue
+        group = summary_key(verdict) or household_key(verdict)
+        if verdict.is_sent and _is_ahead(each) and group not in begun:
+            continue
+        if verdict.is_sent:
             facts = tally.added_to(facts, row=row)
             verdict = _verdict(row, facts, contact_id)
-            begun |= {group} - {None} if _count(verdict, facts, tally) else set()
+        if verdict.is_sent:
+            tally.note(row, facts, is_part=group in begun)
+            begun |= {group} - {None}
         verdicts.append(verdict)
     return [_along(verdict, begun) for verdict in verdicts]
 
@@ -82,18 +85,12 @@ def _is_ahead(each: tuple[Delivery, Facts, UUID | None]) -> bool:
 
 
 def _along(verdict: Verdict, begun: set[Hashable]) -> Verdict:
-    """Let what yielded go along with a text of its household that does not: it is the same text."""
+    """Let what yielded go along with a text of its household that is sent: it is the same text."""
     has_yielded = verdict.decision.reason == Reason.RATE_LIMITED
     if not has_yielded or household_key(verdict) not in begun:
         return verdict
     facts = replace(verdict.facts, is_capped=False)
     return replace(verdict, decision=decide(facts), facts=facts)
-
-
-def _count(verdict: Verdict, facts: Facts, tally: Tally) -> bool:
-    if verdict.is_sent:
-        tally.note(verdict.row, facts)
-    return verdict.is_sent
 
 
 def summary_key(verdict: Verdict) -> Hashable | None:
