@@ -5,8 +5,8 @@ from datetime import time, timedelta
 import pytest
 
 from notifications import clock
-from notifications.enums import CallReason, DeliveryStatus, ErrorKind, Reason
-from notifications.models import CallTask, TextUse
+from notifications.enums import DeliveryStatus, ErrorKind, Reason
+from notifications.models import TextUse
 from notifications.preferences import change_settings
 from notifications.types import ChannelError
 from portal.models import ReminderRule
@@ -172,25 +172,3 @@ def test_ladders_whose_number_has_had_its_text_both_go_on_by_email_at_once(famil
     run(at=TEXT)
     assert [status_of(each, "sms") for each in asked] == [YIELDED, YIELDED]
     assert [status_of(each, "email") for each in asked] == [SENT, SENT]
-
-
-# -- private words --------------------------------------------------------------------------------
-
-
-@pytest.mark.req("H-10")
-def test_a_text_about_two_says_nothing_private_of_either(ana, ben, family, carrier):
-    """Somebody typed into the place what one of the visits is for."""
-    place = {"location_name": "Implants 2"}
-    with clock.at(NOON):
-        made = [send(ana, early(**place)), send(ben, early(**place, appointment_reason="Implant"))]
-        run()
-    (said,) = carrier.texts()
-    assert "mplant" not in said
-    assert [status_of(each, "sms") for each in made] == [
-        (DeliveryStatus.ACCEPTED, Reason.PHI_BLOCKED),
-        SAID_WITH_IT,
-    ]
-    assert {call.patient for call in CallTask.objects.filter(reason=CallReason.TEXT_REFUSED)} == {
-        ana,
-        ben,
-    }

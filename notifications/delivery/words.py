@@ -1,6 +1,6 @@
 """What one delivery says, and whom it is for: rendered before the call, in the claim."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notifications import preferences, privacy, rendering
@@ -72,35 +72,45 @@ def _of_household(
     """Return the words of one text for a household's visits, the earliest first.
 
     Where those do not fit, or would give away what only one of the patients may read, the neutral
-    sentence goes instead, once (H-10).
+    sentence, once. Of more visits than there are letters none may be left out: it is neutral too.
     """
     channel = PatientNotificationChannel.known(rows[0].channel)()
     payloads = [
         payload_of(type_key=row.notification.type, data=row.notification.payload) for row in rows
     ]
 
-    def said_of(group: Sequence[NotificationPayload]) -> dict[str, str]:
-        about = {"payloads": group, "level": level, "profile": profile}
+    def of(group: Sequence[NotificationPayload]) -> dict[str, str]:
+        parts = {"level": level, "profile": profile}
         said = {
-            part: rendering.render_group("together", part=part, **about) for part in channel.parts
+            part: rendering.render_group("together", payloads=group, part=part, **parts)
+            for part in channel.parts
         }
         return channel.prepare(said)
 
     is_blocked = False
-    if level > Level.L0:
-        content = said_of(payloads)
-        is_blocked = any(
-            privacy.given_away(
-                content=content.values(),
-                payload=payload,
-                usual=lambda: said_of([type(each).example() for each in payloads]).values(),
-            )
-            for payload in payloads
-        )
+    if level > Level.L0 and len(rows) <= len(rendering.LETTERS):
+        content = of(payloads)
+        is_blocked = _is_private(content, payloads, like=of)
         if channel.fits(content) and not is_blocked:
             return Text(level=level, content=content)
-    text = written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
-    return replace(text, is_blocked=is_blocked)
+    neutral = written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
+    return replace(neutral, is_blocked=is_blocked)
+
+
+def _is_private(
+    content: Mapping[str, str],
+    payloads: Sequence[NotificationPayload],
+    *,
+    like: Callable[[Sequence[NotificationPayload]], dict[str, str]],
+) -> bool:
+    """Return whether a household's words give away a private field of any of its patients."""
+    usual = [type(each).example() for each in payloads]
+    return any(
+        privacy.given_away(
+            content=content.values(), payload=each, usual=lambda: like(usual).values()
+        )
+        for each in payloads
+    )
 
 
 def _summary(
