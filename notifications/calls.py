@@ -92,6 +92,13 @@ def call_of(notification: PatientNotification, rungs: Sequence[Rung]) -> CallTas
     )
 
 
+def waiting(*, patient_ids: Collection[UUID] | None = None) -> QuerySet[CallTask]:
+    """Return the calls at the end of ladders that nobody is to make yet, of everybody if None."""
+    rows = _open(due_at__gt=clock.now(), notification__isnull=False)
+    rows = rows if patient_ids is None else rows.filter(patient_id__in=patient_ids)
+    return rows.select_related("notification")
+
+
 def to_make() -> QuerySet[CallTask]:
     """Return the desk's list as of now: what is due and not settled, the most pressing first.
 

@@ -7,9 +7,11 @@ that `--now`, tests and simulations tell the truth about what would happen then.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
+
+MINUTE = timedelta(minutes=1)
 
 _moment: ContextVar[datetime | None] = ContextVar("moment", default=None)
 
@@ -27,6 +29,12 @@ def real_now() -> datetime:
 def is_pretended() -> bool:
     """Return whether `at` makes `now()` answer another moment: a rehearsal, or a test."""
     return _moment.get() is not None
+
+
+def next_tick(moment: datetime) -> datetime:
+    """Return the minute at which the clock finds what is due at a moment (aware)."""
+    floor = moment.replace(second=0, microsecond=0)
+    return floor if floor == moment else floor + MINUTE
 
 
 @contextmanager

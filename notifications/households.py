@@ -86,7 +86,19 @@ def due_together(
     if not found:
         return []
     numbers = numbers_around([plan.patient_id for plan in leads])
-    return [plan for plan in found if _goes_with_any(plan, leads, numbers)]
+    return going_with(leads, found, numbers=numbers, now=now)
+
+
+def going_with(
+    due: Sequence[ScheduledNotification],
+    planned: Sequence[ScheduledNotification],
+    *,
+    numbers: Mapping[UUID, set[str]],
+    now: datetime,
+) -> list[ScheduledNotification]:
+    """Return which of the planned go with some that are due. Pure; `now` is aware."""
+    leads = [plan for plan in due if plan.together and not _is_over(plan, now)]
+    return [plan for plan in planned if _goes_with_any(plan, leads, numbers, now)]
 
 
 def overtaken(plans: Sequence[ScheduledNotification], *, now: datetime) -> set[UUID]:
@@ -111,8 +123,9 @@ def _goes_with_any(
     plan: ScheduledNotification,
     leads: Sequence[ScheduledNotification],
     numbers: Mapping[UUID, set[str]],
+    now: datetime,
 ) -> bool:
-    now, mine = clock.now(), numbers.get(plan.patient_id, set())
+    mine = numbers.get(plan.patient_id, set())
     return any(
         is_due_with(plan, other=lead, now=now) and mine & numbers.get(lead.patient_id, set())
         for lead in leads

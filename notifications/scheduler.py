@@ -15,6 +15,7 @@ from notifications import (
     calls,
     clock,
     delivery,
+    foresight,
     heartbeats,
     inbox,
     plans,
@@ -23,6 +24,7 @@ from notifications import (
 )
 from notifications.delivery import Unheard
 from notifications.enums import OPEN_STATUSES, CallOutcome, PlanStatus, Reason
+from notifications.foresight import Foreseen
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.plans import PlanDraft
 from notifications.reconciler import reconcile
@@ -182,15 +184,29 @@ class NotificationSchedulerService:
             if sum(report.plans.values()) >= limit:
                 break
 
-    def forecast(
+    def planned(
         self, *, days: int = 14, patient_id: UUID | None = None
     ) -> list[ScheduledNotification]:
-        """Return what is planned for the coming days, in order."""
+        """Return the plans of the coming days as they stand, in order of time."""
         until = clock.now() + timedelta(days=days)
         rows = ScheduledNotification.objects.filter(status=PlanStatus.PLANNED, due_at__lte=until)
         if patient_id is not None:
             rows = rows.filter(patient_id=patient_id)
         return list(rows.order_by("due_at", "id"))
+
+    def forecast(self, *, days: int = 14, patient_id: UUID | None = None) -> list[Foreseen]:
+        """Return what will go out in the coming days, and what will not and why, in order.
+
+        See `foresight`: told as if nobody did anything any more, by the functions that send.
+        """
+        until = clock.now() + timedelta(days=days)
+        patients = None if patient_id is None else [patient_id]
+        return foresight.foresee(until=until, patient_ids=patients)
+
+    def foresee(self, *, plans: Sequence[ScheduledNotification], days: int) -> list[Foreseen]:
+        """Return the same with other plans in the place of those there are; they may be unsaved."""
+        until = clock.now() + timedelta(days=days)
+        return foresight.foresee(until=until, plans=plans)
 
     def planned_for(self, *, subject: str) -> list[ScheduledNotification]:
         """Return every plan about a subject, whatever became of it, in order."""

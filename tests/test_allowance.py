@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 
 from notifications import allowance, clock, contacts, delivery, incoming, preferences
 from notifications.delivery.claim import claim
-from notifications.delivery.judging import judge
+from notifications.delivery.judging import decide_all
 from notifications.delivery.tally import Tally
 from notifications.enums import (
     AuditAction,
@@ -290,9 +290,8 @@ def test_what_goes_in_a_forecast_is_counted_and_nothing_is_written(ana):
     for day in range(5):
         with clock.at(NOON + day * DAY):
             rows = Delivery.objects.filter(notification=send(ana, early()), channel="sms")
-            verdicts = judge(
+            verdicts = decide_all(
                 list(rows.select_related("notification")),
-                limit=9,
                 people=People.of([ana.pk]),
                 switched=Switches(),
                 tally=tally,

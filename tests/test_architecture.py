@@ -43,6 +43,7 @@ ENGINE = [
     "incoming",
     "reconciler",
     "promotion",
+    "foresight",
     "scheduler",
     "holding queue",
     "api",  # above the others, because a socket's frames have the API's shapes

@@ -99,7 +99,7 @@ def test_a_recall_is_paused_and_changed_on_its_page(desk, ana):
     assert desk.post(page(RecallSchedule, "change", row.pk), pause).status_code == 302
     row.refresh_from_db()
     assert row.paused_until == row.due_on + timedelta(days=1)
-    due = [plan.rule for plan in notification_scheduler_service.forecast(days=900)]
+    due = [plan.rule for plan in notification_scheduler_service.planned(days=900)]
     assert due == ["30-after", "60-after"]
 
 

@@ -142,7 +142,7 @@ def _the_past_reads_in_order(outbox) -> None:
         assert times == sorted(times, reverse=True)
         assert all(time <= now for time in times)
     assert len(outbox("email")) > 100
-    planned = notification_scheduler_service.forecast(days=60)
+    planned = notification_scheduler_service.planned(days=60)
     assert planned and all(plan.due_at > now - timedelta(minutes=1) for plan in planned)
 
 
@@ -153,7 +153,7 @@ def _the_desk_keeps_its_lists() -> None:
     assert [row.expired_at for row in messages(ana, type_key="opening_offer")] == [None]
     assert Statement.objects.filter(paid_at=None).count() == 3
     assert WaitingListEntry.objects.filter(ended_at=None).count() == 2
-    planned = notification_scheduler_service.forecast(days=600)
+    planned = notification_scheduler_service.planned(days=600)
     subjects = {plan.subject.partition(":")[0] for plan in planned}
     assert subjects >= {"recall", "treatment", "statement", "reactivation"}
 

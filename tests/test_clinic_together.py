@@ -63,7 +63,7 @@ def test_a_move_and_an_answer_at_once_lose_nothing_and_never_lock_each_other_out
     assert visit.status == Appointment.Status.BOOKED  # whatever was confirmed has moved since
     rows = patient_notification_service.inbox(patient_id=ana.pk, type_key="appointment_rescheduled")
     assert len(rows.items) == ROUNDS
-    plans = notification_scheduler_service.forecast(days=10, patient_id=ana.pk)
+    plans = notification_scheduler_service.planned(days=10, patient_id=ana.pk)
     assert {plan.revision for plan in plans} == {visit.revision}
 
 

@@ -520,7 +520,7 @@ def test_a_booking_that_fails_leaves_neither_plan_nor_message(ana, location, pro
     with clock.at(MONTH_BEFORE), pytest.raises(RuntimeError):
         a_visit(ana, NINE_THIRTY, location=location, provider=provider)
     assert not Appointment.objects.exists()
-    assert notification_scheduler_service.forecast(days=365) == []
+    assert notification_scheduler_service.planned(days=365) == []
 
 
 def test_a_batch_of_reminders_is_checked_in_one_query(

@@ -118,6 +118,7 @@ def test_after_the_pause_messages_go_again(reachable):
 # -- quiet hours --------------------------------------------------------------------------------
 
 
+@pytest.mark.req("P-20")
 def test_a_patients_own_quiet_hours_hold_a_text_and_end_when_they_say(reachable):
     choose(reachable, quiet_from=time(11), quiet_until=time(14))
     message = send(reachable)
@@ -130,6 +131,7 @@ def test_a_patients_own_quiet_hours_hold_a_text_and_end_when_they_say(reachable)
     assert status_of(message, "sms")[0] == "accepted"
 
 
+@pytest.mark.req("P-20")
 def test_without_quiet_hours_there_is_still_no_text_at_night(reachable):
     choose(reachable, quiet_from=None, quiet_until=None)
     assert status_of(send_at(NIGHT, reachable), "sms") == ("held", Reason.TEXT_HOURS)

@@ -53,7 +53,7 @@ def go(until: str) -> None:
 
 def _next_due(last: datetime) -> datetime | None:
     with clock.at(last):
-        plans = notification_scheduler_service.forecast(days=0)
+        plans = notification_scheduler_service.planned(days=0)
     return plans[0].due_at if plans else None
 
 

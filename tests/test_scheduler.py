@@ -192,11 +192,11 @@ def test_the_forecast_names_what_is_planned_in_order_and_nothing_else(ana, ben):
     late, soon = plan(ana, due=3 * DAY, key="b"), plan(ana, due=DAY, key="a")
     bens = plan(ben, due=2 * DAY, key="c")
     plan(ana, due=20 * DAY, key="d")
-    assert scheduler.forecast() == [soon, bens, late]
-    assert scheduler.forecast(patient_id=ana.pk) == [soon, late]
-    assert scheduler.forecast(days=1) == [soon]
+    assert scheduler.planned() == [soon, bens, late]
+    assert scheduler.planned(patient_id=ana.pk) == [soon, late]
+    assert scheduler.planned(days=1) == [soon]
     scheduler.cancel(subject=SUBJECT)
-    assert scheduler.forecast(patient_id=ana.pk) == []
+    assert scheduler.planned(patient_id=ana.pk) == []
 
 
 @pytest.mark.req("R-16")

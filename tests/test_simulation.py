@@ -56,16 +56,16 @@ def books(ana, location, provider) -> Books:
     default_reminder_rules(location)
     email_of(ana)
     phone_of(ana)
-    with clock.at(MONDAY):
+    with clock.at(MONDAY - SETTLES_FOR):
         a_visit(ana, wall("2026-11-24 16:00"), location=location, provider=provider)
-    with clock.at(MONDAY + SETTLES_FOR):
+    with clock.at(MONDAY):
         while run().total:
             pass
     return Books()
 
 
 def seen(books: Books) -> dict[str, int]:
-    with clock.at(MONDAY + SETTLES_FOR):
+    with clock.at(MONDAY):
         books.look()
         books.close()
     return {kind: count for kind, count in books.violations.items() if count}

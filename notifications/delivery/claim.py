@@ -32,6 +32,7 @@ from notifications.enums import (
 )
 from notifications.facts import People
 from notifications.models import Delivery, DeliveryAttempt, Switch, TextUse
+from notifications.policy import Decision
 from notifications.switches import Switches
 from notifications.types import Envelope
 
@@ -119,14 +120,21 @@ def _held(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     return rows
 
 
+def status_of(decision: Decision) -> DeliveryStatus:
+    """Return what a delivery becomes by a decision, where its carrier takes it. Pure."""
+    if decision.action == Action.SEND:
+        return DeliveryStatus.ACCEPTED
+    if decision.action == Action.HOLD:
+        return DeliveryStatus.HELD
+    return OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
+
+
 def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
     """Write what is not sent now: held, or skipped with its reason."""
     _readdress([verdict for verdict in verdicts if verdict.into])  # an answer is found by it
     for group in _alike(verdicts, by=_outcome):
         decision = group[0].decision
-        status = DeliveryStatus.HELD
-        if decision.action == Action.SKIP:
-            status = OUTCOME_OF_SKIP.get(decision.reason, DeliveryStatus.SKIPPED)
+        status = status_of(decision)
         later = {"due_at": decision.at} if decision.at else {}
         if group[0].into:
             later["merged_into"] = group[0].into

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from notifications.enums import OPEN_STATUSES, CallOutcome, DeliveryStatus, Reason
-from notifications.models import Delivery
+from notifications.enums import (
+    OPEN_STATUSES,
+    CallOutcome,
+    DeliveryStatus,
+    PatientNotificationPriority,
+    Reason,
+)
+from notifications.models import Delivery, PatientNotification
 
 # What may still reach the patient, or has: also what is being asked about.
 UNDER_WAY = (*OPEN_STATUSES, DeliveryStatus.SENDING, DeliveryStatus.ACCEPTED)
@@ -15,6 +21,7 @@ GIVEN_UP = Q(status=DeliveryStatus.UNKNOWN, reason=Reason.ANSWER_UNSETTLED)
 CAPPED = Q(status=DeliveryStatus.SKIPPED, reason=Reason.RATE_LIMITED)
 # It failed, it may have gone and nobody can tell, or its number had had enough texts.
 ENDED_BADLY = Q(status=DeliveryStatus.FAILED) | GIVEN_UP | CAPPED
+PRESSING = PatientNotificationPriority.HIGH.rank  # and what ranks before it
 SAID_ELSEWHERE = (Reason.MERGED, Reason.DUPLICATE)
 OVER = {
     Reason.ANSWERED: CallOutcome.ANSWERED,
@@ -81,3 +88,33 @@ def is_arriving(row: Delivery) -> bool:
     if row.status == DeliveryStatus.SKIPPED:
         return row.reason in SAID_ELSEWHERE
     return row.status in ARRIVING and not has_ended_badly(row)
+
+
+def stand_ins(*, rows: Sequence[Delivery], ended: Delivery) -> list[Delivery]:
+    """Return what takes the place of a delivery that ended badly, of a message without a ladder.
+
+    That is what is off by default for its type, once nothing else may bring it any more. What was
+    opened before, and is off all the same, stays off.
+    """
+    if any(is_arriving(each) for each in rows if each.pk != ended.pk):
+        return []
+    return [
+        each
+        for each in rows
+        if each.status == DeliveryStatus.SKIPPED
+        and each.reason == Reason.DEFAULT_OFF
+        and each.contact_id is not None
+        and each.step <= ended.step
+    ]
+
+
+def is_for_a_call(message: PatientNotification, rows: Sequence[Delivery]) -> bool:
+    """Return whether nothing may bring a message because of how the patient asked to be reached.
+
+    So for what is pressing, and for a ladder, which then asks the desk at once (H-13).
+    """
+    forbidden = [row for row in rows if row.reason == Reason.CONFIDENTIAL]
+    is_needed = is_ladder(rows) or (bool(forbidden) and forbidden[0].rank <= PRESSING)
+    if not forbidden or not is_needed or message.read_at or message.acted_at:
+        return False
+    return not any(is_arriving(row) or row.reason in OVER for row in rows)

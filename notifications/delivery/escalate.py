@@ -16,11 +16,12 @@ from django.db.models import Exists, OuterRef, Q
 from notifications import calls, clock
 from notifications.delivery.climbing import (
     ENDED_BADLY,
-    OVER,
+    PRESSING,
     has_ended_badly,
-    is_arriving,
+    is_for_a_call,
     is_ladder,
     next_step,
+    stand_ins,
 )
 from notifications.delivery.statuses import audit_settled, move
 from notifications.enums import (
@@ -28,13 +29,11 @@ from notifications.enums import (
     CallReason,
     DeliveryStatus,
     PatientNotificationChannel,
-    PatientNotificationPriority,
     Reason,
 )
 from notifications.models import Delivery, PatientNotification
 
 WAS_OFF = Q(status=DeliveryStatus.SKIPPED, reason=Reason.DEFAULT_OFF, contact__isnull=False)
-PRESSING = PatientNotificationPriority.HIGH.rank  # and what ranks before it
 
 
 def escalate(row: Delivery) -> int:
@@ -86,7 +85,7 @@ def _outside(notification_ids: Collection[UUID]) -> dict[UUID, list[Delivery]]:
         notification_id__in=list(notification_ids), channel__in=channels_outside()
     )
     found: dict[UUID, list[Delivery]] = defaultdict(list)
-    for row in rows.order_by("step", "id"):
+    for row in rows.select_related("notification").order_by("step", "id"):
         found[row.notification_id].append(row)
     return found
 
@@ -108,7 +107,9 @@ def _move_on(row: Delivery, rows: Sequence[Delivery]) -> int:
     if following.is_call and is_ladder(rows):
         calls.bring_forward(notification_id=row.notification_id)
         return 0
-    return 0 if is_ladder(rows) else _open_what_was_off(row, rows)
+    if is_ladder(rows):
+        return 0
+    return _open(stand_ins(rows=rows, ended=row), step=row.step + 1)
 
 
 def _bring_forward(rows: Sequence[Delivery]) -> int:
@@ -118,21 +119,16 @@ def _bring_forward(rows: Sequence[Delivery]) -> int:
     return later.update(due_at=clock.now())
 
 
-def _open_what_was_off(row: Delivery, rows: Sequence[Delivery]) -> int:
-    if any(is_arriving(each) for each in rows if each.pk != row.pk):
-        return 0
-    # What was opened before, and is off all the same, stays off.
-    same = Delivery.objects.filter(notification_id=row.notification_id)
-    was_off = same.filter(WAS_OFF, step__lte=row.step, channel__in=channels_outside())
+def _open(rows: Sequence[Delivery], *, step: int) -> int:
     opened = [
         each
-        for each in was_off.select_related("notification").order_by("id")
+        for each in sorted(rows, key=lambda row: row.pk)
         if move(
             each,
             DeliveryStatus.PLANNED,
             reason=Reason.NONE,
             reason_params={},
-            step=row.step + 1,
+            step=step,
             due_at=clock.now(),
         )
     ]
@@ -143,15 +139,8 @@ def _open_what_was_off(row: Delivery, rows: Sequence[Delivery]) -> int:
 def _call_about_what_may_not_be_written(
     message: PatientNotification, outside: Sequence[Delivery]
 ) -> None:
-    """Put a call on the list where nothing is left, for the patient asked us not to write.
-
-    So for what is pressing, and for a ladder, which then asks the desk at once.
-    """
-    forbidden = [row for row in outside if row.reason == Reason.CONFIDENTIAL]
-    is_needed = is_ladder(outside) or (forbidden and forbidden[0].rank <= PRESSING)
-    if not forbidden or not is_needed or message.read_at or message.acted_at:
-        return
-    if any(is_arriving(row) or row.reason in OVER for row in outside):
+    """Put a call on the list where nothing is left, for the patient asked us not to write."""
+    if not is_for_a_call(message, outside):
         return
     why = CallReason.CONFIDENTIAL
     if calls.bring_forward(notification_id=message.pk, reason=why):
@@ -163,5 +152,5 @@ def _call_about_what_may_not_be_written(
         due_at=clock.now(),
         call_by=message.expires_at,
         notification=message,
-        delivery=forbidden[0],
+        delivery=next(row for row in outside if row.reason == Reason.CONFIDENTIAL),
     )

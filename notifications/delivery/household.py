@@ -5,6 +5,7 @@ household leaves all of it for the next look, so that no second text follows the
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -67,13 +68,24 @@ def _soon(
         due_at__lte=now + households.STRETCH,
     )
     rows = list(later.select_related("notification"))
-    leads = {(number, word) for row in texts if rows for number, word in _keys(row, numbers)}
-    return {
-        row.pk
-        for row in rows
+    return {row.pk for row in going_with(texts, rows, numbers=numbers, now=now)}
+
+
+def going_with(
+    texts: Sequence[Delivery],
+    later: Sequence[Delivery],
+    *,
+    numbers: Mapping[UUID, set[str]],
+    now: datetime,
+) -> list[Delivery]:
+    """Return which of the later texts may go now with some that are due. Pure; `now` is aware."""
+    leads = {(number, word) for row in texts if later for number, word in _keys(row, numbers)}
+    return [
+        row
+        for row in later
         if households.is_near(due_at=row.due_at, expires_at=row.expires_at, now=now)
         and leads & _keys(row, numbers)
-    }
+    ]
 
 
 def _keys(row: Delivery, numbers: Mapping[UUID, set[str]]) -> set[tuple[str, str]]:

@@ -23,7 +23,7 @@ from notifications.policy import Decision, Facts, decide
 from notifications.switches import Switches
 from notifications.types import PatientProfile
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "decide_all", "judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,24 +36,33 @@ def judge(
     limit: int,
     people: People,
     switched: Switches,
-    tally: Tally | None = None,
 ) -> list[Verdict]:
-    """Decide row by row until `limit` are to be sent; the rows after stay as they are.
+    """Decide row by row until `limit` are to be sent, and write those; the rows after stay.
 
-    What goes as one counts as one. Of a group whose words cannot be written the lead is skipped,
-    and the others are left for the next look. `tally` counts what is sent, also for whoever is
-    judged after this batch.
+    Of a group whose words cannot be written the lead is skipped, and the others are left for the
+    next look.
     """
-    addressed_to = [row.contact_id for row in due]
-    known = facts_for(deliveries=due, now=clock.now(), people=people, switched=switched)
-    decided = _decided(zip(due, known, addressed_to, strict=True), tally=tally or Tally())
-    merged = merge(decided, key=summary_key)
-    merged = lettered(merge(merged, key=household_key, lead=earliest))
+    decided = decide_all(due, people=people, switched=switched, tally=Tally())
     verdicts = [
-        _worded(each, _profile(each, people.profiles)) for each in first_of(merged, limit=limit)
+        _worded(each, _profile(each, people.profiles)) for each in first_of(decided, limit=limit)
     ]
     leads = {each.row.pk for each in verdicts if each.words is not None}
     return [each for each in verdicts if each.into is None or each.into.pk in leads]
+
+
+def decide_all(
+    due: Sequence[Delivery], *, people: People, switched: Switches, tally: Tally
+) -> list[Verdict]:
+    """Decide on each delivery as of the clock's time, in order; what goes as one counts as one.
+
+    `tally` counts what is sent, also for whoever is decided on after these. No words are written,
+    so that a forecast may ask.
+    """
+    addressed_to = [row.contact_id for row in due]
+    known = facts_for(deliveries=due, now=clock.now(), people=people, switched=switched)
+    decided = _decided(zip(due, known, addressed_to, strict=True), tally=tally)
+    merged = merge(decided, key=summary_key)
+    return lettered(merge(merged, key=household_key, lead=earliest))
 
 
 def _decided(rows: Iterable[tuple[Delivery, Facts, UUID | None]], *, tally: Tally) -> list[Verdict]:

@@ -21,24 +21,44 @@ def marked_tests() -> dict[str, list[str]]:
     """The tests marked with each requirement, as `file::test`, in the order of the files."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for requirement in requirements_of(node):
-                    name = f"{path.relative_to(ROOT / 'tests')}::{node.name}"
-                    found.setdefault(requirement, []).append(name)
+        module = ast.parse(path.read_text())
+        shared = requirements_of_all_in(module)
+        for node in ast.walk(module):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            named = requirements_of(node)
+            if node.name.startswith("test_"):
+                named = named | shared
+            for requirement in sorted(named):
+                name = f"{path.relative_to(ROOT / 'tests')}::{node.name}"
+                found.setdefault(requirement, []).append(name)
     return found
 
 
-def requirements_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
-    """The ids a test is marked with or named after; marks in other words are no ids."""
+def requirements_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The ids a test is marked with or named after."""
     named = IN_A_NAME.match(function.name)
-    found = [f"{named[1].upper()}-{named[2]}"] if named else []
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.req":
-            requirement = ast.literal_eval(decorator.args[0])
-            if REQUIREMENT.fullmatch(requirement):
-                found.append(requirement)
-    return sorted(set(found))
+    marks = [mark for decorator in function.decorator_list for mark in ids_in(decorator)]
+    return {*marks, *([f"{named[1].upper()}-{named[2]}"] if named else [])}
+
+
+def requirements_of_all_in(module: ast.Module) -> set[str]:
+    """The ids in a module's `pytestmark`, which hold for each of its tests."""
+    return {
+        requirement
+        for node in module.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        for each in ast.walk(node.value)
+        for requirement in ids_in(each)
+    }
+
+
+def ids_in(mark: ast.AST) -> list[str]:
+    """The ids a mark names; marks in other words are no ids."""
+    if not isinstance(mark, ast.Call) or ast.unparse(mark.func) != "pytest.mark.req":
+        return []
+    words = [ast.literal_eval(argument) for argument in mark.args]
+    return [word for word in words if REQUIREMENT.fullmatch(word)]
 
 
 def cited_tests() -> dict[str, set[str]]:

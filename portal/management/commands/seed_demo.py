@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
     def _summary(self, password: str) -> None:
         visits, now = Appointment.objects.all(), clock.now()
-        planned = len(notification_scheduler_service.forecast(days=60))
+        planned = len(notification_scheduler_service.planned(days=60))
         ana = User.objects.get(username="ana@example.com")
         unread = patient_notification_service.unread_count(patient_id=ana.pk)
         lines = [

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -10,8 +10,6 @@ from notifications import clock
 from notifications.scheduler import notification_scheduler_service
 
 Act = Callable[[], Any]
-
-MINUTE = timedelta(minutes=1)
 
 
 class Line:
@@ -47,8 +45,8 @@ class Line:
         """Return the next moment at which there is something to do, or None."""
         due = notification_scheduler_service.next_due()
         # What is due and was not taken, such as while a channel rests, is for the next minute.
-        soonest = self.now + MINUTE if self._ticked else self.now
-        ticks = [] if due is None else [max(whole_minute(due), soonest)]
+        soonest = self.now + clock.MINUTE if self._ticked else self.now
+        ticks = [] if due is None else [max(clock.next_tick(due), soonest)]
         return min([*ticks, *(moment for moment, _order, _act in self._acts[:1])], default=None)
 
     def _act(self) -> None:
@@ -63,9 +61,3 @@ class Line:
         self._ticked = True
         while notification_scheduler_service.run_due().total:
             self._after()
-
-
-def whole_minute(moment: datetime) -> datetime:
-    """Return the minute's tick that finds what is due at a moment."""
-    floor = moment.replace(second=0, microsecond=0)
-    return floor if floor == moment else floor + MINUTE

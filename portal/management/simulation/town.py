@@ -13,18 +13,19 @@ from notifications.enums import ContactKind, Purpose
 from notifications.models import ContactPoint
 from portal.management.demo.people import DEVICE_AUTH, DEVICE_KEY
 from portal.management.simulation import ACTOR
-from portal.models import Languages, Location, Practice, Provider, User
+from portal.models import Languages, Location, Practice, Provider, ReminderRule, User
 from portal.services import default_reminder_rules
 
-# Zones that change their clocks and zones that do not.
+# Zones that change their clocks and zones that do not; some ask on a ladder.
 PLACES = (
-    ("Main Street", "America/New_York"),
-    ("Union Square", "America/Denver"),
-    ("Desert Road", "America/Phoenix"),
-    ("Harbor", "Pacific/Honolulu"),
-    ("Market Square", "America/Indiana/Indianapolis"),
+    ("Main Street", "America/New_York", "NY", ""),
+    ("Union Square", "America/Denver", "CO", ReminderRule.Ladder.STANDARD),
+    ("Desert Road", "America/Phoenix", "AZ", ReminderRule.Ladder.MAIL_FIRST),
+    ("Harbor", "Pacific/Honolulu", "HI", ""),
+    ("Market Square", "America/Indiana/Indianapolis", "IN", ReminderRule.Ladder.STANDARD),
 )
 PROVIDERS_A_PLACE = 4
+FIRST_NUMBER = 1000  # below are the magic ones, of whom the outbox reports trouble
 
 
 @dataclass
@@ -45,19 +46,29 @@ def found(*, patients: int, dice: random.Random) -> Town:
         phone="(212) 555-0100",
         postal_address="12 Main Street, New York, NY 10001",
     )
-    for name, zone in PLACES:
-        _open(town, practice, name=name, zone=zone)
+    for name, zone, state, ladder in PLACES:
+        _open(town, Location(practice=practice, name=name, zone=zone, state=state), ladder=ladder)
     while len(town.patients) < patients:
         _move_in(town, dice=dice, most=patients - len(town.patients))
     return town
 
 
-def _open(town: Town, practice: Practice, *, name: str, zone: str) -> None:
-    place = Location.objects.create(practice=practice, name=name, zone=zone, phone="(212) 555-0100")
+def _open(town: Town, place: Location, *, ladder: str) -> None:
+    place.phone = "(212) 555-0100"
+    place.save(force_insert=True)
     default_reminder_rules(place)
+    if ladder:
+        ReminderRule.objects.create(
+            location=place,
+            name="please-confirm",
+            what=ReminderRule.What.CONFIRM,
+            minutes_before=4 * 24 * 60,
+            until=ReminderRule.Until.CONFIRMED,
+            ladder=ladder,
+        )
     town.locations.append(place)
     town.providers[place] = [
-        Provider.objects.create(name=f"Dr. {name} {number}")
+        Provider.objects.create(name=f"Dr. {place.name} {number}")
         for number in range(1, PROVIDERS_A_PLACE + 1)
     ]
 
@@ -65,7 +76,7 @@ def _open(town: Town, practice: Practice, *, name: str, zone: str) -> None:
 def _move_in(town: Town, *, dice: random.Random, most: int) -> None:
     """Let a household move in: mostly one person, sometimes up to four on one number."""
     size = min(most, dice.choice((1, 1, 1, 1, 2, 3, 4)))
-    number = f"+1212555{len(town.patients):04d}"
+    number = f"+1212555{FIRST_NUMBER + len(town.patients):04d}"
     place = dice.choice(town.locations)
     for _member in range(size):
         patient = _person(town, place=place, dice=dice)
