@@ -76,7 +76,7 @@ def _fate(
     if payload is None:
         return Fate(status=PlanStatus.CANCELLED, reason=Reason.UNWRITABLE)
     if is_gone:
-        return Fate(status=PlanStatus.CANCELLED, reason=Reason.CANCELLED)
+        return Fate(status=PlanStatus.CANCELLED, reason=payload.gone_because)
     return Fate(payload=payload)
 
 

@@ -114,7 +114,7 @@ class NotificationSchedulerService:
         # First: it waits for a plan that is just becoming a message, which is then there to end.
         count = plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
         if rules is None:
-            delivery.cancel_open(subject=subject)
+            delivery.cancel_open(subject=subject, reason=reason)
             inbox.expire_about(subject=subject)
             calls.settle_about(subject=subject, outcome=CallOutcome.CANCELLED)
         return count

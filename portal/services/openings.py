@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import Refused
@@ -98,7 +99,7 @@ def accept_opening(*, opening_id: UUID, entry_id: UUID, actor: str) -> Appointme
     # The offers end first: inboxes are locked in the order they were told, the patient's with them.
     opening.taken_at, opening.taken_by = clock.now(), entry
     opening.save(update_fields=["taken_at", "taken_by"])
-    notification_scheduler_service.cancel(subject=opening.subject)
+    notification_scheduler_service.cancel(subject=opening.subject, reason=Reason.WITHDRAWN)
     opening.visit = _seat(opening, entry, actor=actor)
     opening.save(update_fields=["visit"])
     end_entry(entry, change="came_earlier", actor=actor)
@@ -116,7 +117,7 @@ def close_opening(*, opening_id: UUID, actor: str) -> Opening:
         opening.closed_at = clock.now()
         opening.save(update_fields=["closed_at"])
         note(opening, patient_id=None, change="taken_back", actor=actor)
-        notification_scheduler_service.cancel(subject=opening.subject)
+        notification_scheduler_service.cancel(subject=opening.subject, reason=Reason.WITHDRAWN)
     return opening
 
 

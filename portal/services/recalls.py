@@ -223,7 +223,7 @@ def _move(row: RecallSchedule, *, due_on: date, change: str, actor: str) -> Reca
     row.save()
     note(row, patient_id=row.patient_id, change=change, actor=actor)
     notification_scheduler_service.cancel(
-        subject=row.subject, reason=Reason.CANCELLED, rules=list(STEPS) if stays else None
+        subject=row.subject, reason=Reason.WITHDRAWN, rules=list(STEPS) if stays else None
     )
     plan_cycle(row)
     return row

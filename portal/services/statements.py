@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import Refused
@@ -143,7 +144,7 @@ def _in_cents(amount: Decimal) -> Decimal:
 def _close(row: Statement, *, change: str, actor: str) -> None:
     row.save(update_fields=["paid_at", "withdrawn_at"])
     note(row, patient_id=row.patient_id, change=change, actor=actor)
-    notification_scheduler_service.cancel(subject=row.subject)
+    notification_scheduler_service.cancel(subject=row.subject, reason=Reason.WITHDRAWN)
 
 
 # -- what is said --------------------------------------------------------------------------------

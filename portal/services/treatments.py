@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import PlannedTreatment, Provider
@@ -66,7 +67,7 @@ def end_treatment(*, treatment_id: UUID, actor: str) -> PlannedTreatment:
         row.ended_at = clock.now()
         row.save(update_fields=["ended_at"])
         note(row, patient_id=row.patient_id, change="ended", actor=actor)
-        notification_scheduler_service.cancel(subject=row.subject)
+        notification_scheduler_service.cancel(subject=row.subject, reason=Reason.WITHDRAWN)
     return row
 
 

@@ -10,7 +10,7 @@ from portal.models import Appointment, ReminderRule
 from portal.services.visit_calendar.visit_plans import VisitPlan
 
 # A plan that ended so is not made again: the patient is here already, or nobody could write it.
-FINAL = frozenset({Reason.ANSWERED, Reason.CANCELLED, Reason.UNWRITABLE})
+FINAL = frozenset({Reason.ANSWERED, Reason.CANCELLED, Reason.WITHDRAWN, Reason.UNWRITABLE})
 
 
 @dataclass(kw_only=True)
