@@ -6,7 +6,7 @@ A hundred steps here; `STORY_STEPS=10000 pytest tests/test_story.py` lives throu
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.story import Story
@@ -24,6 +24,7 @@ def live(*, steps: int) -> int:
             max_examples=max(1, steps // STEPS_A_STORY),
             stateful_step_count=STEPS_A_STORY,
             deadline=None,
+            phases=[Phase.generate],  # printed as it was: shrinking takes long
             suppress_health_check=list(HealthCheck),
             derandomize=True,
             database=None,
