@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from notifications import scheduler as engine
+from notifications import promotion
 from notifications.enums import DeliveryStatus, PlanStatus
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.scheduler import notification_scheduler_service as scheduler
@@ -52,7 +52,7 @@ def test_a_cancellation_that_meets_a_plan_being_made_calls_off_the_message(ana, 
     planned = plan(ana, key="reminder:1")
     with beside() as start:
         with transaction.atomic():
-            engine._promote(limit=10, report=engine.TickReport())
+            promotion.promote(limit=10)
             cancelling = start(lambda: scheduler.cancel(subject="appointment:1"))
             assert waits_for_a_lock(cancelling)
         cancelling.result(timeout=PATIENCE)
