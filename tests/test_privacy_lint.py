@@ -20,6 +20,7 @@ from notifications.services import patient_notification_service
 from notifications.types import Receipt, logistics, phi
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from tests.engine import (
+    NOON,
     NotePayload,
     Told,
     ToldMail,
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.usefixtures("carrier", "noon")
 in_a_table = pytest.mark.django_db
 BLOCKED = (DeliveryStatus.ACCEPTED, Reason.PHI_BLOCKED)
 SENT = (DeliveryStatus.ACCEPTED, Reason.NONE)
+SETTLED = NOON + AppointmentConfirmedPayload.settles_for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,7 @@ def reached(ana):
 @pytest.mark.req("H-10")
 def test_the_neutral_sentence_goes_instead_and_the_row_says_why(reached):
     made = send(reached, careless())
-    run()
+    run(at=SETTLED)
     assert status_of(made, "email") == status_of(made, "sms") == BLOCKED
     assert status_of(made, "push") == SENT  # it says nothing anyway
     (mail,) = ToldMail.handed
@@ -139,7 +141,7 @@ def test_the_neutral_sentence_goes_instead_and_the_row_says_why(reached):
 @pytest.mark.req("H-10")
 def test_the_desk_has_one_call_to_make_of_it(reached):
     made = send(reached, careless())
-    run()
+    run(at=SETTLED)
     task = CallTask.objects.get()
     assert (task.reason, task.notification, task.patient) == (
         CallReason.TEXT_REFUSED,
@@ -155,7 +157,7 @@ def test_the_desk_has_one_call_to_make_of_it(reached):
 @pytest.mark.req("H-10")
 def test_that_it_arrived_does_not_hide_that_its_words_were_kept_back(reached):
     made = send(reached, careless())
-    run()
+    run(at=SETTLED)
     row = delivery_of(made, "sms")
     arrived = Receipt(
         delivery_id=row.pk,
@@ -192,7 +194,7 @@ def test_a_type_that_says_the_treatment_in_another_field_is_caught_too(reached, 
 def test_a_usual_visit_goes_with_its_day_and_place(reached):
     """A reason such as "Visit" is in the text of every visit, and gives nothing away."""
     made = send(reached, careless(location_name="Main Street", appointment_reason="Visit"))
-    run()
+    run(at=SETTLED)
     assert status_of(made, "sms") == status_of(made, "email") == SENT
     assert "Main Street" in Told.texts()[0]
     assert not CallTask.objects.exists()
