@@ -7,7 +7,7 @@ import pytest
 from notifications import clock, delivery
 from notifications.delivery.household import whole, with_households
 from notifications.enums import DeliveryStatus, ErrorKind, Reason
-from notifications.models import Delivery, DeliveryAttempt, PatientNotification
+from notifications.models import CallTask, Delivery, DeliveryAttempt, PatientNotification
 from notifications.scheduler import TickReport
 from notifications.scheduler import notification_scheduler_service as scheduler
 from notifications.segments import segments
@@ -126,6 +126,34 @@ def test_what_only_reminds_says_the_times_and_asks_nothing(family, book, carrier
     assert carrier.texts() == [
         "Main Street Dental: visits Mon, Nov 30, Main St: 10:30 AM, 11:15 AM EST. STOP to opt out."
     ]
+
+
+def test_more_visits_than_there_are_letters_are_one_neutral_text(ana, book, carrier):
+    """As of a home with one telephone: a text that names six of seven would hide the last."""
+    phone_of(ana)
+    for number in range(7):
+        book(ana, wall("2026-11-30 13:00") + number * timedelta(minutes=5))
+    run(at=wall("2026-11-28 13:00"))
+    carrier.handed.clear()
+    run(at=wall("2026-11-30 11:00"))
+    (text,) = carrier.texts()
+    assert "you have a new message" in text and "1:00 PM" not in text
+
+
+@pytest.mark.req("H-10")
+def test_a_households_text_is_looked_through_for_what_only_the_portal_may_say(
+    family, book, carrier, location
+):
+    """Somebody typed the treatment into the name of the place."""
+    location.name = "Implant St"
+    location.save()
+    ana, ben = family
+    book(ana)
+    book(ben, LATER, reason="Implant")
+    run(at=TWO_DAYS)
+    (text,) = carrier.texts()
+    assert "Implant" not in text and "you have a new message" in text
+    assert {call.patient_id for call in CallTask.objects.all()} == {ana.pk, ben.pk}
 
 
 def test_texts_that_wait_for_the_morning_are_one_text_then(family, book, carrier):

@@ -166,7 +166,8 @@ def _begin(verdicts: Sequence[Verdict]) -> list[Parcel]:
     parcels = [_parcel(verdict.row, verdict.words) for verdict in verdicts]
     DeliveryAttempt.objects.bulk_create([parcel.attempt for parcel in parcels])
     count_texts([parcel.attempt for parcel in parcels])
-    tell_desk([verdict.row for verdict in verdicts if verdict.words.is_blocked])
+    blocked = [verdict for verdict in verdicts if verdict.words.is_blocked]
+    tell_desk([row for verdict in blocked for row in (verdict.row, *verdict.merged)])
     return parcels
 
 

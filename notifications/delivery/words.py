@@ -1,7 +1,7 @@
 """What one delivery says, and whom it is for: rendered before the call, in the claim."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from notifications import preferences, privacy, rendering
 from notifications.enums import (
@@ -71,23 +71,46 @@ def _of_household(
 ) -> Text:
     """Return the words of one text for a household's visits, the earliest first.
 
-    Where those do not fit, the neutral sentence, once.
+    Where those do not fit, or would give away what only one of the patients may read, the neutral
+    sentence, once. Of more visits than there are letters none may be left out: it is neutral too.
     """
     channel = PatientNotificationChannel.known(rows[0].channel)()
     payloads = [
         payload_of(type_key=row.notification.type, data=row.notification.payload) for row in rows
     ]
-    if level > Level.L0:
+
+    def of(group: Sequence[NotificationPayload]) -> dict[str, str]:
+        parts = {"level": level, "profile": profile}
         said = {
-            part: rendering.render_group(
-                "together", payloads=payloads, part=part, level=level, profile=profile
-            )
+            part: rendering.render_group("together", payloads=group, part=part, **parts)
             for part in channel.parts
         }
-        content = channel.prepare(said)
-        if channel.fits(content):
+        return channel.prepare(said)
+
+    is_blocked = False
+    if level > Level.L0 and len(rows) <= len(rendering.LETTERS):
+        content = of(payloads)
+        is_blocked = _is_private(content, payloads, like=of)
+        if channel.fits(content) and not is_blocked:
             return Text(level=level, content=content)
-    return written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
+    neutral = written(rows[0], payload=payloads[0], level=Level.L0, profile=profile, links=links)
+    return replace(neutral, is_blocked=is_blocked)
+
+
+def _is_private(
+    content: Mapping[str, str],
+    payloads: Sequence[NotificationPayload],
+    *,
+    like: Callable[[Sequence[NotificationPayload]], dict[str, str]],
+) -> bool:
+    """Return whether a household's words give away a private field of any of its patients."""
+    usual = [type(each).example() for each in payloads]
+    return any(
+        privacy.given_away(
+            content=content.values(), payload=each, usual=lambda: like(usual).values()
+        )
+        for each in payloads
+    )
 
 
 def _summary(
