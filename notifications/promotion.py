@@ -29,6 +29,9 @@ class Fate:
     payload: NotificationPayload | None = None
 
 
+UNWRITABLE = Fate(status=PlanStatus.CANCELLED, reason=Reason.UNWRITABLE)
+
+
 @transaction.atomic
 def promote(*, limit: int) -> list[ScheduledNotification]:
     """Turn a batch of due plans into messages; return those looked at, as they now stand.
@@ -74,7 +77,7 @@ def _fate(
     if is_departed:
         return Fate(status=PlanStatus.CANCELLED, reason=Reason.DEPARTED)
     if payload is None:
-        return Fate(status=PlanStatus.CANCELLED, reason=Reason.UNWRITABLE)
+        return UNWRITABLE
     if is_gone:
         return Fate(status=PlanStatus.CANCELLED, reason=Reason.CANCELLED)
     return Fate(payload=payload)
@@ -139,4 +142,4 @@ def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
         raise
     except Exception as fault:
         logger.error("plan %s cannot be written: %s", row.pk, type(fault).__name__)
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
+        row.status, row.reason = UNWRITABLE.status, UNWRITABLE.reason
