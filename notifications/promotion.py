@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from notifications import audit, clock, households, realtime, windows
+from notifications.crypto import keys_loaded
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in, profiles_for
 from notifications.models import ScheduledNotification
@@ -53,7 +54,8 @@ def fates(plans: Sequence[ScheduledNotification], *, now: datetime) -> dict[UUID
 
     Writes nothing and takes a fixed number of queries; a forecast asks it too.
     """
-    payloads = {plan.pk: payload_in(plan) for plan in plans}
+    with keys_loaded({plan.patient_id for plan in plans}):
+        payloads = {plan.pk: payload_in(plan) for plan in plans}
     gone = _irrelevant(list(payloads.values()))
     departed = _departed({plan.patient_id for plan in plans})
     over = households.overtaken(plans, now=now)

@@ -200,7 +200,8 @@ def test_the_forecast_names_what_is_planned_in_order_and_nothing_else(ana, ben):
 
 
 def test_a_plan_that_cannot_be_written_does_not_keep_the_forecast_from_the_others(ana, ben):
-    broken, bens = plan(ana, due=DAY, key="a"), plan(ben, due=2 * DAY, key="b")
+    plan(ben, due=2 * DAY, key="b")
+    broken = plan(ana, due=DAY, key="a")
     broken.payload = NotePayload(link="https://elsewhere.example/").dump()
     broken.save()
     seen = {(each.patient_id, each.status, each.reason) for each in scheduler.forecast(days=3)}
