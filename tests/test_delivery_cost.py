@@ -126,6 +126,26 @@ def test_rungs_that_are_left_out_cost_the_same_for_many_as_for_few(
     assert climbing(4, 0) == climbing(20, 100)
 
 
+def test_households_are_claimed_in_as_many_statements_for_many_as_for_few(
+    location, practice, monkeypatch
+):
+    """Their second text is to go a little later, and may go with the first."""
+    practice.l0_only = True  # a note has no words for several
+    practice.save()
+    monkeypatch.setattr(NotePayload, "together", lambda _self: "one day")
+
+    def families(count, start):
+        for patient in crowd(location, count, start=start):
+            send(patient)
+            later = send(patient).deliveries.filter(channel="sms")
+            later.update(due_at=NOON + HOUR / 2)
+        return claimed(2 * count)  # each has two of everything
+
+    few, many = families(4, 0), families(20, 100)
+    assert few == many
+    assert Delivery.objects.filter(reason=Reason.MERGED).count() == 24
+
+
 def test_what_becomes_of_plans_costs_the_same_for_many_as_for_few(location):
     def fates(count, start):
         plans = [

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from notifications import clock, households
+from notifications.crypto import keys_loaded
 from notifications.delivery.merging import Verdict
 from notifications.enums import (
     OPEN_STATUSES,
@@ -68,7 +69,8 @@ def _soon(
         due_at__lte=now + households.STRETCH,
     )
     rows = list(later.select_related("notification"))
-    return {row.pk for row in going_with(texts, rows, numbers=numbers, now=now)}
+    with keys_loaded(numbers):
+        return {row.pk for row in going_with(texts, rows, numbers=numbers, now=now)}
 
 
 def going_with(
