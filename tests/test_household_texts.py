@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifications import clock, delivery
+from notifications.delivery.claim import claim
 from notifications.delivery.household import whole, with_households
 from notifications.enums import DeliveryStatus, ErrorKind, Reason
 from notifications.models import CallTask, Delivery, DeliveryAttempt, PatientNotification
@@ -13,11 +14,22 @@ from notifications.scheduler import notification_scheduler_service as scheduler
 from notifications.segments import segments
 from notifications.types import ChannelError
 from portal.models import Appointment
+from portal.notification_types._visit import example_fields
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services import cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import make_patient
 from tests.crowd import NUMBER, only_texts, side_by_side
-from tests.engine import ANAS_NUMBER, BENS_NUMBER, ToldMail, email_of, phone_of, run
+from tests.engine import (
+    ANAS_NUMBER,
+    BENS_NUMBER,
+    ToldMail,
+    delivery_of,
+    email_of,
+    phone_of,
+    run,
+    send,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 MORNING = wall("2026-11-30 09:30")
@@ -332,6 +344,22 @@ def test_a_text_that_goes_with_no_other_after_all_keeps_its_own_time(family, boo
     run(at=TWO_DAYS + timedelta(minutes=45))
     (text,) = carrier.texts()
     assert "your visit is Mon, Nov 30 at 10:15 AM EST" in text
+
+
+def test_a_text_looked_at_ahead_of_its_time_takes_nobodys_place(family, book, carrier):
+    """It goes with no other after all; another text, made later, is the one of the day."""
+    anas = book(family[0])
+    book(family[1], LATER)
+    with clock.at(TWO_DAYS):
+        scheduler.make_due(report=TickReport())
+        made_later(family[1], minutes=45)
+        Appointment.objects.filter(pk=anas.pk).update(status=Appointment.Status.CANCELLED)
+        visit = example_fields()
+        until = visit["appointment_date"] - timedelta(hours=2)
+        made = send(family[0], AppointmentReminderPayload(**visit, current_until=until))
+        only_texts()
+        claim(limit=1, look=1, report=delivery.Report())
+    assert delivery_of(made, "sms").status == DeliveryStatus.SENDING
 
 
 # -- at once ------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ def with_households(
     rows = Delivery.objects.filter(pk__in=wanted, status__in=OPEN_STATUSES)
     added = list(held(rows.select_related("notification").order_by("id"))) if wanted else []
     missing = wanted - {row.pk for row in added}
-    return _without_missing([*found, *added], missing=missing, numbers=numbers)
+    # What may have to wait after all is decided on last, and takes nobody's place before.
+    in_turn = sorted(added, key=lambda row: row.due_at)
+    return _without_missing([*found, *in_turn], missing=missing, numbers=numbers)
 
 
 def _soon(
