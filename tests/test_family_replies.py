@@ -52,9 +52,7 @@ def open_texts():
 
 
 @pytest.fixture
-def book(location, provider, practice):
-    practice.texts_a_day = 9  # how many a number gets is another story
-    practice.save()
+def book(location, provider):
     default_reminder_rules(location)
     location.reminder_rules.filter(name="7-days").delete()
 
@@ -267,9 +265,9 @@ def test_letters_do_not_move_up_when_the_first_child_leaves_the_number(visits, a
 
 def test_the_letters_of_the_last_text_count(visits, ana, ben, book):
     """The next day's text letters other visits: "1A" is a yes to the newer A."""
-    newer = book(ana, wall("2026-12-02 08:30")), book(ben, wall("2026-12-02 09:00"))
-    run(at=wall("2026-11-30 08:35"))
-    text("1A", at=wall("2026-11-30 08:40"))
+    newer = book(ana, wall("2026-12-01 08:30")), book(ben, wall("2026-12-01 09:00"))
+    run(at=wall("2026-11-29 08:35"))
+    text("1A", at=wall("2026-11-29 08:40"))
     assert status(visits) == NEITHER
     assert status(newer) == ONLY_A
 
@@ -283,14 +281,14 @@ def test_a_reply_that_comes_up_late_goes_by_the_letters_of_its_own_time(
     with monkeypatch.context() as out_of_order:
         out_of_order.setitem(replies.ACTS, Act.CONFIRM, breaks)
         text("1A")
-    noon = TWO_DAYS + timedelta(hours=2)
-    newer = book(ana, wall("2026-11-29 12:00")), book(ben, wall("2026-11-29 12:30"))
-    with clock.at(noon):
+    next_day = TWO_DAYS + timedelta(days=1)
+    newer = book(ana, wall("2026-12-01 09:00")), book(ben, wall("2026-12-01 09:30"))
+    with clock.at(next_day):
         scheduler.make_due(report=TickReport())
         delivery.run_due()
         assert incoming.sweep() == 1
     assert (status(visits), status(newer)) == (ONLY_A, NEITHER)
-    text("1A", at=noon)
+    text("1A", at=next_day)
     assert status(newer) == ONLY_A
 
 

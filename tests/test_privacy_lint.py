@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from notifications import incoming
+from notifications import clock, incoming
 from notifications.enums import (
     AuditAction,
     CallReason,
@@ -18,9 +18,9 @@ from notifications.models import AuditEvent, CallTask, DeliveryAttempt, PatientN
 from notifications.privacy import given_away, plain
 from notifications.services import patient_notification_service
 from notifications.types import Receipt, logistics, phi
+from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from tests.engine import (
-    NOON,
     NotePayload,
     Told,
     ToldMail,
@@ -38,7 +38,6 @@ pytestmark = pytest.mark.usefixtures("carrier", "noon")
 in_a_table = pytest.mark.django_db
 BLOCKED = (DeliveryStatus.ACCEPTED, Reason.PHI_BLOCKED)
 SENT = (DeliveryStatus.ACCEPTED, Reason.NONE)
-SETTLED = NOON + AppointmentConfirmedPayload.settles_for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,6 +109,13 @@ def careless(**changes) -> AppointmentConfirmedPayload:
     return dataclasses.replace(AppointmentConfirmedPayload.example(), **said | changes)
 
 
+def tell(patient, payload) -> PatientNotification:
+    """Make news of a visit, and let the clock run when it has settled."""
+    made = send(patient, payload)
+    run(at=clock.now() + SETTLES_FOR)
+    return made
+
+
 @pytest.fixture
 def reached(ana):
     email_of(ana)
@@ -121,8 +127,7 @@ def reached(ana):
 @in_a_table
 @pytest.mark.req("H-10")
 def test_the_neutral_sentence_goes_instead_and_the_row_says_why(reached):
-    made = send(reached, careless())
-    run(at=SETTLED)
+    made = tell(reached, careless())
     assert status_of(made, "email") == status_of(made, "sms") == BLOCKED
     assert status_of(made, "push") == SENT  # it says nothing anyway
     (mail,) = ToldMail.handed
@@ -140,8 +145,7 @@ def test_the_neutral_sentence_goes_instead_and_the_row_says_why(reached):
 @in_a_table
 @pytest.mark.req("H-10")
 def test_the_desk_has_one_call_to_make_of_it(reached):
-    made = send(reached, careless())
-    run(at=SETTLED)
+    made = tell(reached, careless())
     task = CallTask.objects.get()
     assert (task.reason, task.notification, task.patient) == (
         CallReason.TEXT_REFUSED,
@@ -156,8 +160,7 @@ def test_the_desk_has_one_call_to_make_of_it(reached):
 @in_a_table
 @pytest.mark.req("H-10")
 def test_that_it_arrived_does_not_hide_that_its_words_were_kept_back(reached):
-    made = send(reached, careless())
-    run(at=SETTLED)
+    made = tell(reached, careless())
     row = delivery_of(made, "sms")
     arrived = Receipt(
         delivery_id=row.pk,
@@ -193,8 +196,7 @@ def test_a_type_that_says_the_treatment_in_another_field_is_caught_too(reached, 
 @in_a_table
 def test_a_usual_visit_goes_with_its_day_and_place(reached):
     """A reason such as "Visit" is in the text of every visit, and gives nothing away."""
-    made = send(reached, careless(location_name="Main Street", appointment_reason="Visit"))
-    run(at=SETTLED)
+    made = tell(reached, careless(location_name="Main Street", appointment_reason="Visit"))
     assert status_of(made, "sms") == status_of(made, "email") == SENT
     assert "Main Street" in Told.texts()[0]
     assert not CallTask.objects.exists()
