@@ -47,7 +47,7 @@ def escalate(row: Delivery) -> int:
     rows = _outside([row.notification_id])[row.notification_id]
     count = _move_on(row, rows)
     _call_about_what_may_not_be_written(row.notification, rows)
-    return count
+    return count + _move_on_merged(row)
 
 
 def escalate_messages_of(rows: Sequence[Delivery]) -> None:
@@ -88,6 +88,21 @@ def _outside(notification_ids: Collection[UUID]) -> dict[UUID, list[Delivery]]:
     for row in rows.select_related("notification").order_by("step", "id"):
         found[row.notification_id].append(row)
     return found
+
+
+def _move_on_merged(lead: Delivery) -> int:
+    """Move on from what a message said as well, where nobody can tell whether that ever went.
+
+    What it said when it failed is planned again instead, to be said alone.
+    """
+    if lead.status != DeliveryStatus.UNKNOWN:
+        return 0
+    merged = Delivery.objects.filter(merged_into=lead, status=DeliveryStatus.SKIPPED)
+    parts = list(merged.select_related("notification").order_by("id"))
+    of_message = _outside([part.notification_id for part in parts]) if parts else {}
+    for part in parts:
+        part.status, part.reason = lead.status, lead.reason  # as good as; not written
+    return sum(_move_on(part, of_message[part.notification_id]) for part in parts)
 
 
 def _climb(ended: Collection[UUID], messages: Sequence[Sequence[Delivery]]) -> None:
