@@ -23,6 +23,7 @@ from tests.crowd import NUMBER, only_texts, side_by_side
 from tests.engine import (
     ANAS_NUMBER,
     BENS_NUMBER,
+    NOON,
     ToldMail,
     delivery_of,
     email_of,
@@ -360,6 +361,20 @@ def test_a_text_looked_at_ahead_of_its_time_takes_nobodys_place(family, book, ca
         only_texts()
         claim(limit=1, look=1, report=delivery.Report())
     assert delivery_of(made, "sms").status == DeliveryStatus.SENDING
+
+
+def test_words_that_cannot_be_written_ahead_of_their_time_keep_nobody_waiting(
+    family, note, carrier, monkeypatch
+):
+    """A type that says what goes together, and has no words for it: the earliest would lead."""
+    monkeypatch.setattr(note, "together", lambda _self: "one day")
+    ana, ben = family
+    first, second = send(ben), send(ana)
+    in_half_an_hour = NOON + timedelta(minutes=30)
+    Delivery.objects.filter(notification=first, channel="sms").update(due_at=in_half_an_hour)
+    run()
+    assert delivery_of(first, "sms").reason == Reason.UNWRITABLE
+    assert delivery_of(second, "sms").status == DeliveryStatus.ACCEPTED
 
 
 # -- at once ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from notifications.enums import (
     DeliveryStatus,
     PatientNotificationChannel,
     PatientNotificationType,
+    Reason,
 )
 from notifications.facts import payload_in
 from notifications.models import Delivery
@@ -110,9 +111,15 @@ def _without_missing(
 
 
 def is_early(verdict: Verdict) -> bool:
-    """Return whether a text was looked at ahead of its time, and goes with no other after all."""
+    """Return whether a text was looked at ahead of its time, and goes with no other after all.
+
+    Not one that cannot be written: the others would wait for it to lead them.
+    """
     is_alone = verdict.into is None and not verdict.merged
-    return is_alone and verdict.row.due_at > clock.now() and goes_together(verdict.row)
+    is_lost = verdict.decision.reason == Reason.UNWRITABLE
+    return (
+        is_alone and not is_lost and verdict.row.due_at > clock.now() and goes_together(verdict.row)
+    )
 
 
 def whole(kept: Sequence[Delivery], rows: Sequence[Delivery]) -> list[Delivery]:
