@@ -176,13 +176,16 @@ def reopen(*, notification_ids: Collection[UUID], actor: str = ACTOR) -> int:
 
 @transaction.atomic(savepoint=False)
 def bring_forward(
-    *, notification_id: UUID, reason: CallReason = CallReason.NOT_REACHED, actor: str = ACTOR
+    *,
+    notification_ids: Collection[UUID],
+    reason: CallReason = CallReason.NOT_REACHED,
+    actor: str = ACTOR,
 ) -> bool:
-    """Make the call that stands in for a message due now; return whether there is one.
+    """Make the calls that stand in for messages due now; return whether there are any.
 
-    `reason` becomes its own, unless it is NOT_REACHED.
+    `reason` becomes theirs, unless it is NOT_REACHED.
     """
-    rows = _held(_open(notification_id=notification_id))
+    rows = _held(_open(notification_id__in=notification_ids))
     now = clock.now()
     late = [row for row in rows if row.due_at > now]
     _change(late, "due", actor, due_at=now)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from notifications import audit, clock, households, realtime, windows
+from notifications.crypto import keys_loaded
 from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in, profiles_for
 from notifications.models import ScheduledNotification
@@ -27,6 +28,9 @@ class Fate:
     status: PlanStatus = PlanStatus.SENT
     reason: Reason = Reason.NONE
     payload: NotificationPayload | None = None
+
+
+UNWRITABLE = Fate(status=PlanStatus.CANCELLED, reason=Reason.UNWRITABLE)
 
 
 @transaction.atomic
@@ -50,7 +54,8 @@ def fates(plans: Sequence[ScheduledNotification], *, now: datetime) -> dict[UUID
 
     Writes nothing and takes a fixed number of queries; a forecast asks it too.
     """
-    payloads = {plan.pk: payload_in(plan) for plan in plans}
+    with keys_loaded({plan.patient_id for plan in plans}):
+        payloads = {plan.pk: payload_in(plan) for plan in plans}
     gone = _irrelevant(list(payloads.values()))
     departed = _departed({plan.patient_id for plan in plans})
     over = households.overtaken(plans, now=now)
@@ -74,7 +79,7 @@ def _fate(
     if is_departed:
         return Fate(status=PlanStatus.CANCELLED, reason=Reason.DEPARTED)
     if payload is None:
-        return Fate(status=PlanStatus.CANCELLED, reason=Reason.UNWRITABLE)
+        return UNWRITABLE
     if is_gone:
         return Fate(status=PlanStatus.CANCELLED, reason=payload.gone_because)
     return Fate(payload=payload)
@@ -139,4 +144,4 @@ def _make(row: ScheduledNotification, payload: NotificationPayload) -> None:
         raise
     except Exception as fault:
         logger.error("plan %s cannot be written: %s", row.pk, type(fault).__name__)
-        row.status, row.reason = PlanStatus.CANCELLED, Reason.UNWRITABLE
+        row.status, row.reason = UNWRITABLE.status, UNWRITABLE.reason

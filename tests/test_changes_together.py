@@ -153,6 +153,43 @@ def test_moved_back_to_where_it_was_within_the_two_minutes_nothing_is_sent(visit
     assert current(reached) == []
 
 
+@pytest.mark.parametrize("at", ["07:31", "08:01"], ids=["before she had it", "after"])
+def test_a_reminder_that_waits_goes_all_the_same_when_a_move_is_taken_back(
+    ana, location, provider, outbox, at
+):
+    """The text of half past seven waits for eight; by mistake the visit is moved, and back."""
+    phone_of(ana)
+    visit = booked(ana, location, provider, at=NOON - timedelta(hours=1))
+    for moment in ("2026-11-24 09:30", "2026-11-29 09:30", "2026-12-01 07:30", f"2026-12-01 {at}"):
+        run(at=wall(moment))
+    for start in (SECOND, FIRST):
+        with clock.at(wall(f"2026-12-01 {at}")):
+            options = {"starts_at": start, "ends_at": start + HALF_AN_HOUR, "actor": DESK}
+            reschedule(appointment_id=visit.pk, **options)
+    run(at=wall("2026-12-01 08:10"))
+    today = [row for row in outbox("sms") if row.created_at >= wall("2026-12-01 00:00")]
+    assert ["9:30 AM" in row.content["text"] for row in today] == [True]
+
+
+def test_what_a_households_text_has_said_was_heard(visit, reached, outbox):
+    """Its push waits for the morning; the text went with a brother's, and does not go again."""
+    for moment in ("2026-11-24 09:30", "2026-11-29 09:30", "2026-12-01 07:30"):
+        run(at=wall(moment))
+    texts = Delivery.objects.filter(notification__patient=reached, channel="sms")
+    brothers = texts.filter(status=DeliveryStatus.ACCEPTED).first()
+    texts.filter(status=DeliveryStatus.HELD).update(
+        status=DeliveryStatus.SKIPPED, reason=Reason.MERGED, merged_into=brothers
+    )
+    mails = Delivery.objects.filter(channel="email", notification__type="appointment_reminder")
+    mails.update(status=DeliveryStatus.FAILED)
+    for start in (SECOND, FIRST):
+        with clock.at(wall("2026-12-01 07:31")):
+            options = {"starts_at": start, "ends_at": start + HALF_AN_HOUR, "actor": DESK}
+            reschedule(appointment_id=visit.pk, **options)
+    run(at=wall("2026-12-01 08:10"))
+    assert not [row for row in outbox("sms") if row.created_at >= wall("2026-12-01 00:00")]
+
+
 def test_moved_back_while_a_text_of_the_move_is_with_the_carrier_she_is_told(visit, reached):
     """What may have reached her has to be taken back in words."""
     move(visit, SECOND, minute=0)

@@ -1,21 +1,25 @@
 """What a delivery costs in statements: a claim the same for many as for few."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from notifications import delivery
+from notifications import delivery, promotion
 from notifications.delivery.claim import claim
 from notifications.delivery.handover import Outcome
 from notifications.delivery.record import record
 from notifications.enums import DeliveryStatus, Reason
-from notifications.models import Delivery
+from notifications.models import Delivery, ScheduledNotification
+from notifications.scheduler import notification_scheduler_service as scheduler
 from notifications.services import patient_notification_service
-from notifications.types import SendResult
+from notifications.types import Rung, SendResult, ladder
 from tests.conftest import make_patient
-from tests.engine import NotePayload, email_of, phone_of, run, send
+from tests.engine import NOON, NotePayload, email_of, phone_of, run, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
+HOUR = timedelta(hours=1)
 
 
 def statements(act) -> int:
@@ -98,3 +102,64 @@ def test_a_broadcast_is_made_in_a_fixed_number_of_statements(location):
 
     few, many = crowd(location, 3), crowd(location, 8, start=100)  # SQLite: 999 values at once
     assert statements(broadcast(few)) == statements(broadcast(many)) <= 13
+
+
+@pytest.mark.parametrize("has_address", [False, True], ids=["to call about", "to text instead"])
+def test_rungs_that_are_left_out_cost_the_same_for_many_as_for_few(
+    location, monkeypatch, has_address
+):
+    """Nearly nobody has a device, so that nearly every ladder begins with its second rung."""
+    steps = (("push", HOUR), ("sms", HOUR), (Rung.CALL, HOUR))
+    rungs = ladder(steps=steps, reach_by=NOON + 3 * HOUR)
+    monkeypatch.setattr(NotePayload, "rungs", lambda _self: rungs)
+
+    def climbing(count, start):
+        people = (
+            crowd(location, count, start=start)
+            if has_address
+            else [make_patient(f"n{start + n}@example.com", "N", location) for n in range(count)]
+        )
+        for patient in people:
+            send(patient)
+        return sum(claimed(count) for _look in range(2))
+
+    assert climbing(4, 0) == climbing(20, 100)
+
+
+def test_households_are_claimed_in_as_many_statements_for_many_as_for_few(
+    location, practice, monkeypatch
+):
+    """Their second text is to go a little later, and may go with the first."""
+    practice.l0_only = True  # a note has no words for several
+    practice.save()
+    monkeypatch.setattr(NotePayload, "together", lambda _self: "one day")
+
+    def families(count, start):
+        for patient in crowd(location, count, start=start):
+            send(patient)
+            later = send(patient).deliveries.filter(channel="sms")
+            later.update(due_at=NOON + HOUR / 2)
+        return claimed(2 * count)  # each has two of everything
+
+    few, many = families(4, 0), families(20, 100)
+    assert few == many
+    assert Delivery.objects.filter(reason=Reason.MERGED).count() == 24
+
+
+def test_what_becomes_of_plans_costs_the_same_for_many_as_for_few(location):
+    def fates(count, start):
+        plans = [
+            scheduler.plan(
+                patient_id=patient.pk,
+                payload=NotePayload.example(),
+                subject=f"note:{patient.pk}",
+                rule="2-days",
+                due_at=NOON,
+                key=f"note:{patient.pk}",
+            )
+            for patient in crowd(location, count, start=start)
+        ]
+        rows = list(ScheduledNotification.objects.filter(pk__in=[each.pk for each in plans]))
+        return statements(lambda: promotion.fates(rows, now=NOON))
+
+    assert fates(4, 0) == fates(20, 100)

@@ -292,6 +292,45 @@ def test_a_reply_that_comes_up_late_goes_by_the_letters_of_its_own_time(
     assert status(newer) == ONLY_A
 
 
+def asked_later(patient, *, hours):
+    """Ask a patient something by a text that goes some hours after it was in their inbox."""
+    made = send(patient)
+    due_at = NOON + timedelta(hours=hours)
+    made.deliveries.filter(channel="sms").update(due_at=due_at)
+    return made
+
+
+def test_a_yes_is_to_the_text_that_came_last_however_long_it_was_in_the_inbox(ana, ben, note):
+    """As a later rung of a ladder is, or what waits for the morning."""
+    for child in (ana, ben):
+        phone_of(child)
+    hers, his = asked_later(ana, hours=2), asked_later(ben, hours=0)
+    run()
+    text("1", at=NOON + timedelta(hours=1))
+    his.refresh_from_db()
+    assert his.acted_at is not None
+    run(at=NOON + timedelta(hours=2))
+    text("1", at=NOON + timedelta(hours=3))
+    hers.refresh_from_db()
+    assert hers.acted_at is not None
+
+
+def test_what_left_after_a_reply_came_is_not_what_it_answers(ana, note, monkeypatch):
+    def breaks(_heard):
+        raise OperationalError("locked out")
+
+    phone_of(ana)
+    made = asked_later(ana, hours=2)
+    with monkeypatch.context() as out_of_order:
+        out_of_order.setitem(replies.ACTS, Act.PERSON, breaks)
+        text("1", at=NOON)
+    with clock.at(NOON + timedelta(hours=2)):
+        delivery.run_due()
+        assert incoming.sweep() == 1
+    made.refresh_from_db()
+    assert made.acted_at is None
+
+
 def test_a_second_yes_to_the_same_visit_changes_nothing_and_is_thanked_the_same(visits):
     assert text("1A") == text("1A") != ""
     assert status(visits) == ONLY_A

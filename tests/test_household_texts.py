@@ -5,19 +5,32 @@ from datetime import timedelta
 import pytest
 
 from notifications import clock, delivery
+from notifications.delivery.claim import claim
 from notifications.delivery.household import whole, with_households
 from notifications.enums import DeliveryStatus, ErrorKind, Reason
-from notifications.models import Delivery, DeliveryAttempt, PatientNotification
+from notifications.models import CallTask, Delivery, DeliveryAttempt, PatientNotification
 from notifications.scheduler import TickReport
 from notifications.scheduler import notification_scheduler_service as scheduler
 from notifications.segments import segments
 from notifications.types import ChannelError
 from portal.models import Appointment
+from portal.notification_types._visit import example_fields
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services import cancel, default_reminder_rules
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import make_patient
 from tests.crowd import NUMBER, only_texts, side_by_side
-from tests.engine import ANAS_NUMBER, BENS_NUMBER, ToldMail, email_of, phone_of, run
+from tests.engine import (
+    ANAS_NUMBER,
+    BENS_NUMBER,
+    NOON,
+    ToldMail,
+    delivery_of,
+    email_of,
+    phone_of,
+    run,
+    send,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 MORNING = wall("2026-11-30 09:30")
@@ -126,6 +139,34 @@ def test_what_only_reminds_says_the_times_and_asks_nothing(family, book, carrier
     assert carrier.texts() == [
         "Main Street Dental: visits Mon, Nov 30, Main St: 10:30 AM, 11:15 AM EST. STOP to opt out."
     ]
+
+
+def test_more_visits_than_there_are_letters_are_one_neutral_text(ana, book, carrier):
+    """As of a home with one telephone: a text that names six of seven would hide the last."""
+    phone_of(ana)
+    for number in range(7):
+        book(ana, wall("2026-11-30 13:00") + number * timedelta(minutes=5))
+    run(at=wall("2026-11-28 13:00"))
+    carrier.handed.clear()
+    run(at=wall("2026-11-30 11:00"))
+    (text,) = carrier.texts()
+    assert "you have a new message" in text and "1:00 PM" not in text
+
+
+@pytest.mark.req("H-10")
+def test_a_households_text_is_looked_through_for_what_only_the_portal_may_say(
+    family, book, carrier, location
+):
+    """Somebody typed the treatment into the name of the place."""
+    location.name = "Implant St"
+    location.save()
+    ana, ben = family
+    book(ana)
+    book(ben, LATER, reason="Implant")
+    run(at=TWO_DAYS)
+    (text,) = carrier.texts()
+    assert "Implant" not in text and "you have a new message" in text
+    assert {call.patient_id for call in CallTask.objects.all()} == {ana.pk, ben.pk}
 
 
 def test_texts_that_wait_for_the_morning_are_one_text_then(family, book, carrier):
@@ -304,6 +345,36 @@ def test_a_text_that_goes_with_no_other_after_all_keeps_its_own_time(family, boo
     run(at=TWO_DAYS + timedelta(minutes=45))
     (text,) = carrier.texts()
     assert "your visit is Mon, Nov 30 at 10:15 AM EST" in text
+
+
+def test_a_text_looked_at_ahead_of_its_time_takes_nobodys_place(family, book, carrier):
+    """It goes with no other after all; another text, made later, is the one of the day."""
+    anas = book(family[0])
+    book(family[1], LATER)
+    with clock.at(TWO_DAYS):
+        scheduler.make_due(report=TickReport())
+        made_later(family[1], minutes=45)
+        Appointment.objects.filter(pk=anas.pk).update(status=Appointment.Status.CANCELLED)
+        visit = example_fields()
+        until = visit["appointment_date"] - timedelta(hours=2)
+        made = send(family[0], AppointmentReminderPayload(**visit, current_until=until))
+        only_texts()
+        claim(limit=1, look=1, report=delivery.Report())
+    assert delivery_of(made, "sms").status == DeliveryStatus.SENDING
+
+
+def test_words_that_cannot_be_written_ahead_of_their_time_keep_nobody_waiting(
+    family, note, carrier, monkeypatch
+):
+    """A type that says what goes together, and has no words for it: the earliest would lead."""
+    monkeypatch.setattr(note, "together", lambda _self: "one day")
+    ana, ben = family
+    first, second = send(ben), send(ana)
+    in_half_an_hour = NOON + timedelta(minutes=30)
+    Delivery.objects.filter(notification=first, channel="sms").update(due_at=in_half_an_hour)
+    run()
+    assert delivery_of(first, "sms").reason == Reason.UNWRITABLE
+    assert delivery_of(second, "sms").status == DeliveryStatus.ACCEPTED
 
 
 # -- at once ------------------------------------------------------------------------------------

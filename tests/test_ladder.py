@@ -239,6 +239,27 @@ def test_an_answer_nobody_can_tell_moves_on_when_it_is_given_up(ana, reachable, 
     assert len(carrier.texts()) == 1
 
 
+@pytest.mark.req("W5")
+def test_an_answer_nobody_can_tell_moves_on_all_whom_the_text_was_for(
+    ana, ben, reachable, practice, carrier, monkeypatch
+):
+    monkeypatch.setattr(QuestionPayload, "together", lambda _self: "one day")
+    practice.l0_only = True  # a question has no words for several
+    practice.save()
+    phone_of(ben)
+    email_of(ben)
+    carrier.answers = [AnswerLost(code="timeout")]
+    with clock.at(NOON):
+        made = [send(each, QuestionPayload(steps="sms email call")) for each in (ana, ben)]
+        run()
+    assert {status_of(each, "sms")[1] for each in made} == {Reason.ANSWER_UNKNOWN, Reason.MERGED}
+    run(at=NOON + 5 * MINUTE)
+    assert [sent(each) for each in made] == [[], []]
+    run(at=NOON + 20 * MINUTE)
+    assert [sent(each) for each in made] == [["email"], ["email"]]
+    assert len(carrier.texts()) == 1
+
+
 def turn_off(patient, channel):
     preferences.change(
         patient_id=patient.pk, type_key="question", changes={channel: False}, actor=DESK

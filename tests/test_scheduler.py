@@ -199,6 +199,19 @@ def test_the_forecast_names_what_is_planned_in_order_and_nothing_else(ana, ben):
     assert scheduler.planned(patient_id=ana.pk) == []
 
 
+def test_a_plan_that_cannot_be_written_does_not_keep_the_forecast_from_the_others(ana, ben):
+    plan(ben, due=2 * DAY, key="b")
+    broken = plan(ana, due=DAY, key="a")
+    broken.payload = NotePayload(link="https://elsewhere.example/").dump()
+    broken.save()
+    seen = {(each.patient_id, each.status, each.reason) for each in scheduler.forecast(days=3)}
+    run(at=NOON + DAY)
+    broken.refresh_from_db()
+    assert (broken.status, broken.reason) == (PlanStatus.CANCELLED, Reason.UNWRITABLE)
+    assert (ana.pk, broken.status, broken.reason) in seen
+    assert (ben.pk, "delivered", Reason.NONE) in seen
+
+
 @pytest.mark.req("R-16")
 def test_the_tick_shows_that_the_clock_runs_and_mends_a_counter(ana):
     send(ana)

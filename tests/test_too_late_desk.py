@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from notifications import clock, delivery, switches
-from notifications.enums import DeliveryStatus, PatientNotificationType, Purpose
+from notifications.enums import DeliveryStatus, PatientNotificationType, Purpose, Reason
 from notifications.models import Delivery
 from notifications.services import patient_notification_service
 from notifications.types import Refused
@@ -98,6 +98,17 @@ def test_what_one_channel_brought_needs_no_call(ana, ben):
     assert status_of(made, "sms")[0] == DeliveryStatus.EXPIRED
     assert status_of(made, "email")[0] == DeliveryStatus.ACCEPTED
     assert listed() == set()
+
+
+def test_what_another_message_said_as_well_needs_no_call(ana, ben):
+    """As a household's text does, or a summary; the e-mail was too late."""
+    made = told_too_late(ana)
+    his = told_too_late(ben)
+    lead = delivery_of(send(ben), "sms")
+    Delivery.objects.filter(notification=made, channel="sms").update(
+        status=DeliveryStatus.SKIPPED, reason=Reason.MERGED, merged_into=lead
+    )
+    assert listed() == {his.pk}
 
 
 def test_who_read_it_in_the_inbox_needs_no_call(ana, ben):

@@ -131,13 +131,11 @@ def status_of(decision: Decision) -> DeliveryStatus:
 
 def settle_verdicts(verdicts: Sequence[Verdict], report: Report) -> None:
     """Write what is not sent now: held, or skipped with its reason."""
-    _readdress([verdict for verdict in verdicts if verdict.into])  # an answer is found by it
+    _note_lead([verdict for verdict in verdicts if verdict.into])
     for group in _alike(verdicts, by=_outcome):
         decision = group[0].decision
         status = status_of(decision)
         later = {"due_at": decision.at} if decision.at else {}
-        if group[0].into:
-            later["merged_into"] = group[0].into
         rows = [verdict.row for verdict in group]
         move_all(rows, status, reason=decision.reason, reason_params=decision.params, **later)
         report.add(status, len(rows))
@@ -193,6 +191,14 @@ def count_texts(attempts: Sequence[DeliveryAttempt]) -> None:
     )
 
 
+def _note_lead(verdicts: Sequence[Verdict]) -> None:
+    """Note which message says what is merged, and at which address: an answer is found by it."""
+    for verdict in verdicts:
+        verdict.row.merged_into = verdict.into
+    rows = [verdict.row for verdict in verdicts]
+    Delivery.objects.bulk_update(rows, ["contact", "merged_into"])
+
+
 def _readdress(verdicts: Sequence[Verdict]) -> None:
     """Note to which address a text goes that was made for another."""
     Delivery.objects.bulk_update(
@@ -213,7 +219,7 @@ def _alike(
 def _outcome(verdict: Verdict) -> Hashable:
     decision = verdict.decision
     said = tuple(sorted(decision.params.items()))
-    return decision.action, decision.reason, decision.at, said, verdict.into and verdict.into.pk
+    return decision.action, decision.reason, decision.at, said
 
 
 def _start(verdict: Verdict) -> Hashable:

@@ -42,6 +42,10 @@ class NextStep:
     is_call: bool = False
     outcome: CallOutcome | None = None
 
+    def is_at(self, row: Delivery) -> bool:
+        """Return whether a delivery is of the rung that comes forward."""
+        return self.step is not None and row.step == self.step
+
 
 def next_step(*, rungs: Sequence[Delivery], ended: Delivery) -> NextStep:
     """Return what comes next on a ladder, now that one of its `rungs` stands as it does.

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import audit, clock
-from notifications.delivery.climbing import ARRIVING
+from notifications.delivery.climbing import ARRIVING, SAID_ELSEWHERE
 from notifications.delivery.escalate import channels_outside
 from notifications.delivery.statuses import audit_status, move
 from notifications.enums import (
@@ -61,6 +61,7 @@ def _missed() -> Q:
     speaks = Q(status__in=(*ARRIVING, DeliveryStatus.FAILED)) | Q(
         status=DeliveryStatus.EXPIRED, pk__lt=OuterRef("pk")
     )
+    speaks |= Q(status=DeliveryStatus.SKIPPED, reason__in=SAID_ELSEWHERE)
     return Q(
         ~Exists(others.filter(speaks)),
         ~Exists(_later_about_the_same()),

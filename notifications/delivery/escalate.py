@@ -26,6 +26,7 @@ from notifications.delivery.climbing import (
 from notifications.delivery.statuses import audit_settled, move
 from notifications.enums import (
     OPEN_STATUSES,
+    CallOutcome,
     CallReason,
     DeliveryStatus,
     PatientNotificationChannel,
@@ -46,7 +47,7 @@ def escalate(row: Delivery) -> int:
     rows = _outside([row.notification_id])[row.notification_id]
     count = _move_on(row, rows)
     _call_about_what_may_not_be_written(row.notification, rows)
-    return count
+    return count + _move_on_merged(row)
 
 
 def escalate_messages_of(rows: Sequence[Delivery]) -> None:
@@ -68,9 +69,8 @@ def escalate_messages_of(rows: Sequence[Delivery]) -> None:
         row.notification_id: row.notification for row in rows if row.step or row.rank <= PRESSING
     }
     of_message = _outside(watched) if watched else {}
+    _climb({row.pk for row in rows}, list(of_message.values()))
     for notification_id, outside in of_message.items():
-        if is_ladder(outside):
-            _climb({row.pk for row in rows}, outside)
         _call_about_what_may_not_be_written(watched[notification_id], outside)
 
 
@@ -90,26 +90,52 @@ def _outside(notification_ids: Collection[UUID]) -> dict[UUID, list[Delivery]]:
     return found
 
 
-def _climb(ended: Collection[UUID], rungs: Sequence[Delivery]) -> None:
-    for row in rungs:
-        if row.pk in ended:
-            _move_on(row, rungs)
+def _move_on_merged(lead: Delivery) -> int:
+    """Move on from what a message said as well, where nobody can tell whether that ever went.
+
+    What it said when it failed is planned again instead, to be said alone.
+    """
+    if lead.status != DeliveryStatus.UNKNOWN:
+        return 0
+    merged = Delivery.objects.filter(merged_into=lead, status=DeliveryStatus.SKIPPED)
+    parts = list(merged.select_related("notification").order_by("id"))
+    of_message = _outside([part.notification_id for part in parts]) if parts else {}
+    for part in parts:
+        part.status, part.reason = lead.status, lead.reason  # as good as; not written
+    return sum(_move_on(part, of_message[part.notification_id]) for part in parts)
+
+
+def _climb(ended: Collection[UUID], messages: Sequence[Sequence[Delivery]]) -> None:
+    """Do what comes next on the ladders among some messages of which rungs have ended."""
+    ladders = [rungs for rungs in messages if is_ladder(rungs)]
+    _follow([(row, rungs) for rungs in ladders for row in rungs if row.pk in ended])
 
 
 def _move_on(row: Delivery, rows: Sequence[Delivery]) -> int:
     """Do what comes next after a delivery; return how many take its place."""
     following = next_step(rungs=rows, ended=row)
-    if following.outcome is not None:
-        calls.settle(notification_ids=[row.notification_id], outcome=following.outcome)
-        return 0
-    if following.step is not None:
-        return _bring_forward([each for each in rows if each.step == following.step])
-    if following.is_call and is_ladder(rows):
-        calls.bring_forward(notification_id=row.notification_id)
-        return 0
-    if is_ladder(rows):
-        return 0
+    if following.outcome is not None or following.step is not None or is_ladder(rows):
+        return _follow([(row, rows)])
     return _open(stand_ins(rows=rows, ended=row), step=row.step + 1)
+
+
+def _follow(ended: Sequence[tuple[Delivery, Sequence[Delivery]]]) -> int:
+    """Do what comes next after rungs, each with all of its ladder; return how many come forward.
+
+    As many statements for many as for few.
+    """
+    following = [(next_step(rungs=rungs, ended=row), row, rungs) for row, rungs in ended]
+    outcomes: dict[CallOutcome, set[UUID]] = defaultdict(set)
+    for step, row, _rungs in following:
+        if step.outcome is not None:
+            outcomes[step.outcome].add(row.notification_id)
+    for outcome, messages in outcomes.items():
+        calls.settle(notification_ids=messages, outcome=outcome)
+    to_call = {row.notification_id for step, row, _rungs in following if step.is_call}
+    if to_call:
+        calls.bring_forward(notification_ids=to_call)
+    next_rungs = [each for step, _row, rungs in following for each in rungs if step.is_at(each)]
+    return _bring_forward(next_rungs) if next_rungs else 0
 
 
 def _bring_forward(rows: Sequence[Delivery]) -> int:
@@ -143,7 +169,7 @@ def _call_about_what_may_not_be_written(
     if not is_for_a_call(message, outside):
         return
     why = CallReason.CONFIDENTIAL
-    if calls.bring_forward(notification_id=message.pk, reason=why):
+    if calls.bring_forward(notification_ids=[message.pk], reason=why):
         return
     calls.open_call(
         patient_id=message.patient_id,

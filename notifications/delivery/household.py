@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from notifications import clock, households
+from notifications.crypto import keys_loaded
 from notifications.delivery.merging import Verdict
 from notifications.enums import (
     OPEN_STATUSES,
@@ -18,6 +19,7 @@ from notifications.enums import (
     DeliveryStatus,
     PatientNotificationChannel,
     PatientNotificationType,
+    Reason,
 )
 from notifications.facts import payload_in
 from notifications.models import Delivery
@@ -49,7 +51,9 @@ def with_households(
     rows = Delivery.objects.filter(pk__in=wanted, status__in=OPEN_STATUSES)
     added = list(held(rows.select_related("notification").order_by("id"))) if wanted else []
     missing = wanted - {row.pk for row in added}
-    return _without_missing([*found, *added], missing=missing, numbers=numbers)
+    # What may have to wait after all is decided on last, and takes nobody's place before.
+    in_turn = sorted(added, key=lambda row: row.due_at)
+    return _without_missing([*found, *in_turn], missing=missing, numbers=numbers)
 
 
 def _soon(
@@ -68,7 +72,8 @@ def _soon(
         due_at__lte=now + households.STRETCH,
     )
     rows = list(later.select_related("notification"))
-    return {row.pk for row in going_with(texts, rows, numbers=numbers, now=now)}
+    with keys_loaded(numbers):
+        return {row.pk for row in going_with(texts, rows, numbers=numbers, now=now)}
 
 
 def going_with(
@@ -106,9 +111,15 @@ def _without_missing(
 
 
 def is_early(verdict: Verdict) -> bool:
-    """Return whether a text was looked at ahead of its time, and goes with no other after all."""
+    """Return whether a text was looked at ahead of its time, and goes with no other after all.
+
+    Not one that cannot be written: the others would wait for it to lead them.
+    """
     is_alone = verdict.into is None and not verdict.merged
-    return is_alone and verdict.row.due_at > clock.now() and goes_together(verdict.row)
+    is_lost = verdict.decision.reason == Reason.UNWRITABLE
+    return (
+        is_alone and not is_lost and verdict.row.due_at > clock.now() and goes_together(verdict.row)
+    )
 
 
 def whole(kept: Sequence[Delivery], rows: Sequence[Delivery]) -> list[Delivery]:

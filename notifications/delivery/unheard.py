@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notifications.delivery.escalate import channels_outside
 from notifications.delivery.statuses import audit_settled, move
@@ -22,6 +22,8 @@ GONE_OUT = (
     DeliveryStatus.DELIVERED,
     DeliveryStatus.UNKNOWN,
 )
+# Or another message has said it, which has not come to nothing.
+HEARD = Q(status__in=GONE_OUT) | Q(status=DeliveryStatus.SKIPPED, reason=Reason.MERGED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ def _was_waiting(message: PatientNotification) -> bool:
 def _is_known(about: QuerySet[PatientNotification], *, since: PatientNotification) -> bool:
     later = about.filter(seq__gte=since.seq)
     was_seen = later.exclude(read_at=None, acted_at=None).exists()
-    return was_seen or _outside(later).filter(status__in=GONE_OUT).exists()
+    return was_seen or _outside(later).filter(HEARD).exists()
 
 
 def _outside(messages: Iterable[PatientNotification]) -> QuerySet[Delivery]:

@@ -1,10 +1,13 @@
 """The days that are coming, a tick at a time, as the clock and the workers would live them."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import UUID
+
+from django.db import Error
 
 from notifications import clock, households, promotion
 from notifications.delivery import household
@@ -27,9 +30,11 @@ from notifications.enums import (
 from notifications.foresight.seen import Foreseen
 from notifications.foresight.world import World
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
-from notifications.promotion import Fate
+from notifications.promotion import UNWRITABLE, Fate
 from notifications.switches import Switches
 from notifications.types import Rung
+
+logger = logging.getLogger(__name__)
 
 NOTHING_HELD = Switches()
 CALL_DUE = "due"
@@ -72,7 +77,14 @@ class Days:
         if fate.payload is None:
             self._note_plan(plan, fate)
             return
-        message = self._world.make(plan, fate.payload)
+        try:
+            message = self._world.make(plan, fate.payload)
+        except Error:
+            raise
+        except Exception as fault:  # as when it is made: one must not keep back the others
+            logger.error("plan %s cannot be foreseen: %s", plan.pk, type(fault).__name__)
+            self._note_plan(plan, UNWRITABLE)
+            return
         for row in self._world.deliveries[message.pk] if message else ():
             if row.status not in OPEN_STATUSES:
                 self._note(row)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from notifications import clock
 from notifications.delivery import LETTER
@@ -40,6 +41,11 @@ class Asked:
         at = self.payload.happens_at()
         when = at.astimezone(UTC).isoformat() if at else ""
         return f"{made.patient_id}:{made.subject or made.pk}:{when}"
+
+    @property
+    def left_at(self) -> datetime:
+        """Return when its text left, which may be hours after the message was made. Aware, UTC."""
+        return self.row.left_at
 
     @property
     def order(self) -> tuple[datetime, UUID]:
@@ -110,7 +116,7 @@ def _said(text: InboundText) -> list[Asked]:
         contact__kind=ContactKind.PHONE,
         contact__value_index=text.number_index,
         created_at__gt=text.received_at - REMEMBERED,
-        created_at__lte=text.received_at,
+        left_at__lte=text.received_at,
     )
     rows = rows.select_related("notification", "contact", "merged_into")
     found = [
@@ -121,9 +127,16 @@ def _said(text: InboundText) -> list[Asked]:
 
 
 def _left(channel: str) -> QuerySet[Delivery]:
-    """Return what went out: as a text of its own, or as part of a household's."""
+    """Return what went out, and when: as a text of its own, or as part of a household's.
+
+    Of what a carrier knows from before a backup there is no try.
+    """
+    text = Coalesce(OuterRef("merged_into"), OuterRef("pk"))
+    tries = DeliveryAttempt.objects.filter(delivery=text).order_by("-started_at")
+    left_at = Coalesce(Subquery(tries.values("started_at")[:1]), "created_at")
     part = Q(status=DeliveryStatus.SKIPPED, reason=Reason.MERGED, merged_into__status__in=LEFT)
-    return Delivery.objects.filter(Q(status__in=LEFT) | part, channel=channel)
+    went = Delivery.objects.filter(Q(status__in=LEFT) | part, channel=channel)
+    return went.annotate(left_at=left_at)
 
 
 def _asks(payload: NotificationPayload | None) -> bool:
@@ -139,7 +152,7 @@ def _open(standing: Sequence[Asked]) -> set[str]:
     unanswered = [each for each in standing if each.row.notification.acted_at is None]
     if not unanswered:
         return {each.key for each in standing}
-    newest = max(each.row.notification.created_at for each in unanswered)
+    newest = max(each.left_at for each in unanswered)
     return {each.key for each in standing if (each.row.notification.acted_at or newest) >= newest}
 
 
@@ -182,4 +195,4 @@ def _was_asked_back(text: InboundText, waiting: Sequence[Asked]) -> bool:
     back = _asking_back(text)
     if back is None or not waiting:
         return False
-    return back.asked_back_at >= max(each.row.notification.created_at for each in waiting)
+    return back.asked_back_at >= max(each.left_at for each in waiting)

@@ -79,20 +79,21 @@ def tell_cancelled(visit: Appointment, *, actor: str) -> None:
     )
 
 
-def tell_moved(visit: Appointment, *, before: Slot, actor: str) -> None:
+def tell_moved(visit: Appointment, *, before: Slot, actor: str) -> bool:
     """Say where the visit is now, and when it is no longer if that changed.
 
-    Asked after the news before was called off, as `cancel` of its subject does.
+    Asked after the news before was called off, as `cancel` of its subject does. Returns False
+    where there was nothing to say.
     """
     earlier = _unheard(visit)
     unheard = earlier and earlier.payload
     if isinstance(unheard, AppointmentConfirmedPayload):
         _tell(visit, AppointmentConfirmedPayload, what="booked", actor=actor, earlier=earlier)
-        return
+        return True
     if isinstance(unheard, AppointmentRescheduledPayload):
         before = Slot.known_before(unheard) or before
     if before == Slot.of(visit):
-        return
+        return False
     has_moved = before.starts_at != visit.starts_at
     _tell(
         visit,
@@ -106,6 +107,7 @@ def tell_moved(visit: Appointment, *, before: Slot, actor: str) -> None:
         previous_provider_id=before.provider_id,
         previous_location_id=before.location_id,
     )
+    return True
 
 
 def _unheard(visit: Appointment) -> Unheard | None:

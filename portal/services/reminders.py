@@ -7,7 +7,9 @@ from django.db.models import F
 
 from notifications import clock
 from notifications.enums import Reason
+from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment, Location, Provider, ReminderRule
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services.visit_calendar import Hours, Manner, VisitFacts, VisitPlan, plans_of, replan
 from portal.services.visit_calendar.times import MINUTES_A_DAY
 
@@ -33,6 +35,16 @@ def plan_reminders(visit: Appointment, *, with_overdue: bool) -> None:
     """
     told = {} if with_overdue else {visit.subject: clock.now()}
     replan([visit], Manner(told=told))
+
+
+def remind_unheard(visit: Appointment) -> None:
+    """Plan anew the reminder that a move called off before it left, where the move is taken back.
+
+    The patient is told of neither, so an overdue reminder is planned too.
+    """
+    kinds = (AppointmentReminderPayload.type_key,)
+    if notification_scheduler_service.unheard(subject=visit.subject, types=kinds) is not None:
+        plan_reminders(visit, with_overdue=True)
 
 
 def plan_aftermath(visit: Appointment) -> None:

@@ -19,6 +19,7 @@ from portal.services.reminders import (
     plan_aftermath,
     plan_reminders,
     refresh_plans,
+    remind_unheard,
     stop_asking,
 )
 
@@ -97,7 +98,8 @@ def reschedule(
     _start_anew(visit, announce=announce)
     _note(visit, change="moved", actor=actor)
     if announce and before.is_upcoming:
-        tell_moved(visit, before=before, actor=actor)
+        if not tell_moved(visit, before=before, actor=actor):
+            remind_unheard(visit)
     elif announce:
         tell_booked(visit, actor=actor)
     return visit
