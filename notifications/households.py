@@ -35,6 +35,18 @@ def numbers_around(patient_ids: Collection[UUID]) -> dict[UUID, set[str]]:
     return dict(found)
 
 
+def sharers(patient_ids: Collection[UUID]) -> set[UUID]:
+    """Return these patients and all who share an address with them, or with one who does."""
+    found, new = set(patient_ids), set(patient_ids)
+    addresses = ContactPoint.objects.exclude(status__in=GONE).order_by()
+    while new:
+        theirs = addresses.filter(patient_id__in=new).values("value_index")
+        same = addresses.filter(value_index__in=theirs).values_list("patient_id", flat=True)
+        new = set(same) - found
+        found |= new
+    return found
+
+
 def common_profile(profiles: Iterable[PatientProfile]) -> PatientProfile | None:
     """Return how to address all of them at once: in our own language where theirs differ."""
     found = list(profiles)

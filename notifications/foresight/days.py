@@ -24,7 +24,7 @@ from notifications.enums import (
     PlanStatus,
     Reason,
 )
-from notifications.foresight.seen import Foreseen
+from notifications.foresight.seen import CALL_DUE, Foreseen
 from notifications.foresight.world import World
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.promotion import Fate
@@ -32,7 +32,6 @@ from notifications.switches import Switches
 from notifications.types import Rung
 
 NOTHING_HELD = Switches()
-CALL_DUE = "due"
 
 
 class Days:
@@ -115,6 +114,7 @@ class Days:
     def _apply(self, verdict: Verdict) -> None:
         row, decision = verdict.row, verdict.decision
         row.status, row.reason = status_of(decision), decision.reason
+        row.reason_params = decision.params
         if decision.action == Action.HOLD:
             row.due_at = decision.at
             self._held[row.pk].append((decision.reason, decision.at))
@@ -188,6 +188,7 @@ class Days:
                 priority=str(message.priority),
                 level=int(row.level),
                 held=tuple(self._held.pop(row.pk, ())),
+                params=dict(row.reason_params),
             )
         )
 
