@@ -76,7 +76,8 @@ def everything() -> tuple[int, ...]:
 @pytest.fixture
 def denver(practice) -> Location:
     place = Location.objects.create(practice=practice, name="Aurora", zone=DENVER)
-    ReminderRule.objects.create(location=place, name="2-days", minutes_before=2 * MINUTES)
+    for name, minutes in (("2-days", 2 * MINUTES), ("2-hours", 120)):
+        ReminderRule.objects.create(location=place, name=name, minutes_before=minutes)
     return place
 
 
@@ -97,6 +98,7 @@ def test_anas_week_says_mondays_text_and_e_mail_and_that_a_second_text_yields(
         "2026-11-30T10:00-05:00": "Goes",
         "2026-11-30T14:00-05:00": "Enough texts this week already",
         "2026-12-01T08:00-05:00": "Goes",
+        "2026-12-02T12:00-05:00": "Goes",
     }
     assert set(times(week, "email").values()) == {"Goes"}
     assert week["of"] == f"patient {ana.pk}"
@@ -110,7 +112,7 @@ def test_what_is_held_says_until_when_and_goes_then(ana, location, provider):
             ana, wall("2026-12-01 22:30"), location=location, provider=provider, announce=False
         )
     said = in_words("--patient", "Ana Example")
-    assert "sms     Held until 8:00 AM EST (no texts at this hour); then: Goes" in said
+    assert "sms     Held until 8:00 AM EST (patient's quiet hours); then: Goes" in said
     assert "sms     goes, held first                      1" in said
 
 
