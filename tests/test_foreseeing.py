@@ -6,9 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
-from django.urls import reverse
 
 from notifications import clock
 from notifications.enums import Reason
@@ -19,12 +17,12 @@ from notifications.models import (
     PatientNotification,
     ScheduledNotification,
 )
+from notifications.scheduler import notification_scheduler_service
 from portal.models import Location, ReminderRule, User
 from portal.services import complete, dry_run, forecast, keep, remove
 from portal.services.foreseeing import lines_of
 from tests.clinic import DENVER, DESK, a_visit, wall
-from tests.conftest import PASSWORD, signed_in
-from tests.engine import BENS_NUMBER, NOON, email_of, phone_of
+from tests.engine import BENS_NUMBER, NOON, NotePayload, email_of, phone_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 DAY = timedelta(days=1)
@@ -108,9 +106,7 @@ def test_what_is_held_says_until_when_and_goes_then(ana, location, provider):
     phone_of(ana)
     ReminderRule.objects.create(location=location, name="1-day", minutes_before=MINUTES)
     with clock.at(NOON - 20 * DAY):
-        a_visit(
-            ana, wall("2026-12-01 22:30"), location=location, provider=provider, announce=False
-        )
+        a_visit(ana, wall("2026-12-01 22:30"), location=location, provider=provider, announce=False)
     said = in_words("--patient", "Ana Example")
     assert "sms     Held until 8:00 AM EST (patient's quiet hours); then: Goes" in said
     assert "sms     goes, held first                      1" in said
@@ -124,7 +120,9 @@ def test_a_forecast_names_nobody_and_is_kept_as_a_look(visit, ana):
     assert (look.actor, look.patient_id) == ("system:forecast", ana.pk)
 
 
-def test_what_goes_to_ben_counts_at_the_number_he_shares_with_ana(visit, ana, ben, denver, provider):
+def test_what_goes_to_ben_counts_at_the_number_he_shares_with_ana(
+    visit, ana, ben, denver, provider
+):
     phone_of(ben)  # the same number
     with clock.at(NOON - 20 * DAY):
         a_visit(
@@ -154,6 +152,23 @@ def test_two_of_one_name_are_told_apart_by_their_ids(ana, ben):
     User.objects.update(first_name="Kim")
     with pytest.raises(CommandError, match=str(ben.pk)):
         in_words("--patient", "kim example")
+
+
+def test_what_nobody_can_write_is_foreseen_as_such_and_the_rest_all_the_same(visit, ana, note):
+    with clock.at(NOON):
+        notification_scheduler_service.plan(
+            patient_id=ana.pk,
+            payload=NotePayload(link="//elsewhere"),
+            subject="note:1",
+            rule="note",
+            due_at=NOON + DAY,
+            key="note:1",
+        )
+    week = told("--patient", str(ana.pk))["coming"]
+    assert [(each["type"], each["reason"]) for each in week if not each["channel"]] == [
+        ("note", "unwritable")
+    ]
+    assert any(each["goes"] for each in week)
 
 
 # -- a location ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from portal.models import ReminderRule, User
 from portal.services import forecast
 from tests.clinic import a_visit, wall
 from tests.conftest import PASSWORD, signed_in
-from tests.engine import BENS_NUMBER, NOON, email_of, phone_of
+from tests.engine import BENS_NUMBER, NOON, phone_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 DAY, MINUTES = timedelta(days=1), 24 * 60
@@ -76,7 +76,7 @@ def coming(client, patient):
 def test_the_desk_sees_what_is_coming_to_ana_and_why_something_is_not(desk, visit, ana, ben):
     phone_of(ana)
     page = words(coming(desk, ana))
-    assert "Monday, Nov. 30, 2026 10:00 AM EST Appointment reminders" in page
+    assert "Monday, Nov. 30, 2026 10:00 AM EST Visit reminders" in page
     assert "Text Goes" in page
     assert "Email Not sent. No address on file for this channel Next step: Add an address" in page
     assert "Visit of Tue, Dec 1 at 10:00 AM EST, Dr Lee" in page
@@ -90,7 +90,7 @@ def test_what_is_coming_is_for_those_who_may_see_the_timeline_and_plans(visit, a
     assert coming(signed_in(clerk_with(*NEEDED[:3])), ana).status_code == 403
     User.objects.filter(username="clerk@example.com").delete()
     page = words(coming(signed_in(clerk_with(*NEEDED)), ana))
-    assert "Appointment reminders" in page
+    assert "Visit reminders" in page
     assert "Visit of" not in page  # nothing of a table they may not see
     assert coming(signed_in(ben), ana).status_code in (302, 403)
 
@@ -167,8 +167,8 @@ def test_a_rule_without_its_tick_shows_what_no_longer_comes(desk, visit, rule, a
             form_of(rule, is_active=None) | {"_foresee": "1"},
         )
     )
-    assert "Texts: -1 ( what they cost: enter the price of a text at the practice )" in page
-    assert "No longer : Appointment reminders, Text" in page
+    assert "Texts: -1 (what they cost: enter the price of a text at the practice)" in page
+    assert "No longer: Mon, Nov 30 at 10:00 AM EST, Visit reminders (In-app and Text)" in page
     rule.refresh_from_db()
     assert rule.is_active
 

@@ -6,6 +6,8 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.db import Error
+
 from notifications import clock, households, promotion
 from notifications.delivery import household
 from notifications.delivery.claim import status_of
@@ -32,6 +34,7 @@ from notifications.switches import Switches
 from notifications.types import Rung
 
 NOTHING_HELD = Switches()
+UNWRITABLE = Fate(status=PlanStatus.CANCELLED, reason=Reason.UNWRITABLE)
 
 
 class Days:
@@ -62,7 +65,7 @@ class Days:
         rest = [plan for plan in self._world.plans.values() if plan.due_at > self._now]
         numbers = self._world.numbers
         due += households.going_with(due, rest, numbers=numbers, now=self._now)
-        fates = promotion.fates(due, now=self._now)
+        fates = promotion.fates(due, now=self._now, profiles=self._world.people.profiles)
         for plan in sorted(due, key=lambda plan: (plan.patient_id, plan.due_at)):
             del self._world.plans[plan.pk]
             self._settle(plan, fates[plan.pk])
@@ -71,7 +74,13 @@ class Days:
         if fate.payload is None:
             self._note_plan(plan, fate)
             return
-        message = self._world.make(plan, fate.payload)
+        try:
+            message = self._world.make(plan, fate.payload)
+        except Error:
+            raise
+        except Exception:  # as the sender does: the others are not kept waiting
+            self._note_plan(plan, UNWRITABLE)
+            return
         for row in self._world.deliveries[message.pk] if message else ():
             if row.status not in OPEN_STATUSES:
                 self._note(row)

@@ -68,7 +68,7 @@ class Foreseen:
             return str(_("A call to make"))
         if self.reason and not self.goes:
             return rendering.sentence(reason=self.reason, params=self.params)
-        return str(_("Goes")) if self.is_outside else str(_("In the portal"))
+        return str(_("Goes")) if self.is_outside else str(_("Shown in the portal"))
 
     @property
     def next_step(self) -> str:
@@ -79,7 +79,9 @@ class Foreseen:
     def waits(self) -> list[str]:
         """Return what it is held for before, in order, a sentence each that names until when."""
         return [
-            rendering.sentence(reason=reason, params={"date": at.isoformat(), "time": at.isoformat()})
+            rendering.sentence(
+                reason=reason, params={"date": at.isoformat(), "time": at.isoformat()}
+            )
             for reason, at in self.held
         ]
 

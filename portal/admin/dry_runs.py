@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -45,6 +46,14 @@ class Shown:
     example: Example
     visit: Appointment | None
 
+    @property
+    def label(self) -> str:
+        return self.example.lines[0].label
+
+    @property
+    def channels(self) -> str:
+        return get_text_list([line.channel_label for line in self.example.lines], _("and"))
+
 
 class Foreseeing(admin.ModelAdmin):
     """Mixed into the admin of rules. The button saves nothing: the form comes back with a table."""
@@ -63,6 +72,7 @@ class Foreseeing(admin.ModelAdmin):
             foreseen = dry_run(form.instance)
             context |= {
                 "foreseen": foreseen,
+                "zone": form.instance.location.zone,
                 "rows": list(_rows(foreseen)),
                 "examples": _shown(foreseen, request=request),
             }
@@ -98,7 +108,7 @@ def _rows(foreseen: DryRun) -> Iterator[Row]:
 def _channel(key: str) -> str:
     if key in PatientNotificationChannel:
         return str(PatientNotificationChannel.known(key).label)
-    return _("Call") if key else _("None")
+    return _("Call") if key else _("No message")
 
 
 def _says(line: Line) -> str:

@@ -7,7 +7,9 @@ whoever shows it adds the names the reader may see.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from uuid import UUID
 
 from notifications.enums import PatientNotificationChannel as Channel
@@ -35,9 +37,7 @@ def forecast(
     if location_id is None:
         return notification_scheduler_service.forecast(days=days, patient_id=patient_id)
     home = set(User.objects.filter(home_location_id=location_id).values_list("pk", flat=True))
-    here = dict(
-        Appointment.objects.filter(location_id=location_id).values_list("pk", "patient_id")
-    )
+    here = dict(Appointment.objects.filter(location_id=location_id).values_list("pk", "patient_id"))
     wanted = home | set(here.values()) if patient_id is None else {patient_id}
     subjects = {Appointment(pk=pk).subject for pk in here}
     seen = notification_scheduler_service.forecast(days=days, patient_ids=wanted)
@@ -70,11 +70,18 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One message that is new, or no longer comes (so). `visit_id` None: about something else."""
+    """One message that is new or no longer comes so, with the channels on which it goes.
+
+    `visit_id` None: it is about something else.
+    """
 
     is_new: bool
-    seen: Foreseen
+    lines: Sequence[Foreseen]
     visit_id: UUID | None
+
+    @property
+    def at(self) -> datetime:
+        return self.lines[0].at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,10 +201,18 @@ def _order(place: Place) -> tuple[bool, int, Place]:
 def _examples(before: Sequence[Foreseen], after: Sequence[Foreseen]) -> list[Example]:
     """Return the first few messages that go under one calendar and not under the other."""
     went, going = [each for each in before if each.goes], [each for each in after if each.goes]
-    new, gone = _without(going, went), _without(went, going)
-    told = [Example(is_new=True, seen=each, visit_id=_visit_of(each)) for each in new[:EXAMPLES]]
-    told += [Example(is_new=False, seen=each, visit_id=_visit_of(each)) for each in gone[:EXAMPLES]]
-    return sorted(told, key=lambda example: example.seen.at)
+    told = [*_few(_without(going, went), is_new=True), *_few(_without(went, going), is_new=False)]
+    return sorted(told, key=lambda example: example.at)
+
+
+def _few(seen: Iterable[Foreseen], *, is_new: bool) -> list[Example]:
+    messages: dict[tuple, list[Foreseen]] = {}
+    for each in seen:
+        messages.setdefault((each.at, each.patient_id, each.type, each.subject), []).append(each)
+    return [
+        Example(is_new=is_new, lines=lines, visit_id=_visit_of(lines[0]))
+        for lines in islice(messages.values(), EXAMPLES)
+    ]
 
 
 def _without(seen: Iterable[Foreseen], others: Iterable[Foreseen]) -> list[Foreseen]:

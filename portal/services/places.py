@@ -72,9 +72,9 @@ def unfinished_visits(*, reach: int = 0) -> QuerySet[Appointment]:
     now = clock.now()
     ahead = Q(status__in=Appointment.UPCOMING, starts_at__gt=now)
     over = Q(status__in=(Appointment.Status.MISSED, Appointment.Status.COMPLETED))
-    return Appointment.objects.filter(ahead | over & Q(ends_at__gt=_reaches_back(now, reach))).order_by(
-        "pk"
-    )
+    return Appointment.objects.filter(
+        ahead | over & Q(ends_at__gt=_reaches_back(now, reach))
+    ).order_by("pk")
 
 
 def _reaches_back(now: datetime, reach: int) -> datetime:

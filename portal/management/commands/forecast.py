@@ -19,7 +19,7 @@ from notifications import audit, clock
 from notifications.enums import AuditAction
 from notifications.scheduler import Foreseen
 from portal.access import zone_of
-from portal.models import Location, Practice, User
+from portal.models import Location, User
 from portal.services.foreseeing import forecast, lines_of
 
 ACTOR = "system:forecast"
