@@ -108,7 +108,7 @@ def _rows(foreseen: DryRun) -> Iterator[Row]:
 def _channel(key: str) -> str:
     if key in PatientNotificationChannel:
         return str(PatientNotificationChannel.known(key).label)
-    return _("Call") if key else _("No message")
+    return _("Phone call") if key else _("No message")
 
 
 def _says(line: Line) -> str:
