@@ -110,7 +110,12 @@ def going_with(
 ) -> list[ScheduledNotification]:
     """Return which of the planned go with some that are due. Pure; `now` is aware."""
     leads = [plan for plan in due if plan.together and not _is_over(plan, now)]
-    return [plan for plan in planned if _goes_with_any(plan, leads, numbers, now)]
+    days = {lead.together for lead in leads}  # most plans are of other days or places
+    return [
+        plan
+        for plan in planned
+        if plan.together in days and _goes_with_any(plan, leads, numbers, now)
+    ]
 
 
 def overtaken(plans: Sequence[ScheduledNotification], *, now: datetime) -> set[UUID]:

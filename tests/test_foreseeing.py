@@ -23,6 +23,7 @@ from portal.services import complete, dry_run, forecast, keep, remove
 from portal.services.foreseeing import lines_of
 from tests.clinic import DENVER, DESK, a_visit, wall
 from tests.engine import BENS_NUMBER, NOON, NotePayload, email_of, phone_of
+from tests.foreseen import as_lived, as_told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 DAY = timedelta(days=1)
@@ -100,6 +101,17 @@ def test_anas_week_says_mondays_text_and_e_mail_and_that_a_second_text_yields(
     }
     assert set(times(week, "email").values()) == {"Goes"}
     assert week["of"] == f"patient {ana.pk}"
+
+
+@pytest.mark.req("P-40")
+def test_what_is_foreseen_is_what_then_happens_to_ana_and_to_ben(visit, ana, ben, denver, provider):
+    phone_of(ben)  # a number they share
+    email_of(ben)
+    with clock.at(NOON - 20 * DAY):
+        a_visit(ben, wall("2026-12-02 07:30"), location=denver, provider=provider, announce=False)
+    said = as_told(forecast(days=9))
+    assert said == as_lived(since=NOON, until=NOON + 9 * DAY)
+    assert {line[1] for line in said} == {str(ana.pk), str(ben.pk)}
 
 
 def test_what_is_held_says_until_when_and_goes_then(ana, location, provider):

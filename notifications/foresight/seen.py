@@ -59,7 +59,9 @@ class Foreseen:
     @property
     def channel_label(self) -> str:
         """Return the channel in words; empty for a plan no message is made of."""
-        return str(_("Phone call")) if self.is_call else self.channel and channel_label(self.channel)
+        return (
+            str(_("Phone call")) if self.is_call else self.channel and channel_label(self.channel)
+        )
 
     @property
     def says(self) -> str:
