@@ -1,7 +1,9 @@
 """Any order of bookings, moves, STOPs, settings, outages and crashes: no message says a lie.
 
-A few hundred steps here; `python -m tests.test_story 10000` lives through as many as it is told.
+A hundred steps here; `STORY_STEPS=10000 pytest tests/test_story.py` lives through as many.
 """
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,7 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.story import Story
 
-STEPS_A_STORY = 40
+STEPS = int(os.environ.get("STORY_STEPS", "100"))
+STEPS_A_STORY = 25
 
 
 def live(*, steps: int) -> int:
@@ -33,4 +36,4 @@ def live(*, steps: int) -> int:
 @pytest.mark.req("SLO-5", "R-10")
 def test_whatever_happens_in_whatever_order_nothing_untrue_is_sent(settings):
     settings.NOTIFICATIONS_LEASE_SECONDS = "0"
-    assert live(steps=120) >= 90
+    assert live(steps=STEPS) >= STEPS * 0.7
