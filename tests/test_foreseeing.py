@@ -23,7 +23,7 @@ from portal.services import complete, dry_run, forecast, keep, remove
 from portal.services.foreseeing import lines_of
 from tests.clinic import DENVER, DESK, a_visit, wall
 from tests.engine import BENS_NUMBER, NOON, NotePayload, email_of, phone_of
-from tests.foreseen import as_lived, as_told
+from tests.foreseen import foretold, lived
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 DAY = timedelta(days=1)
@@ -109,8 +109,8 @@ def test_what_is_foreseen_is_what_then_happens_to_ana_and_to_ben(visit, ana, ben
     email_of(ben)
     with clock.at(NOON - 20 * DAY):
         a_visit(ben, wall("2026-12-02 07:30"), location=denver, provider=provider, announce=False)
-    said = as_told(forecast(days=9))
-    assert said == as_lived(since=NOON, until=NOON + 9 * DAY)
+    said = foretold(forecast(days=9))
+    assert said == lived(since=NOON, until=NOON + 9 * DAY)
     assert {line[1] for line in said} == {str(ana.pk), str(ben.pk)}
 
 
@@ -124,6 +124,7 @@ def test_what_is_held_says_until_when_and_goes_then(ana, location, provider):
     assert "sms     goes, held first                      1" in said
 
 
+@pytest.mark.req("H-06", "S-17")
 def test_a_forecast_names_nobody_and_is_kept_as_a_look(visit, ana):
     said = in_words("--patient", "ana@example.com")
     assert str(ana.pk) in said
@@ -197,6 +198,8 @@ def test_a_location_has_its_visits_and_what_else_its_own_patients_get(
     assert {each["patient"] for each in here["coming"]} == {str(ana.pk)}
     assert {each["patient"] for each in there["coming"]} == {str(ben.pk)}
     assert there["coming"][0]["at"] == "2026-11-29T08:00-07:00"
+    looks = AuditEvent.objects.filter(action="viewed", details__list="forecast")
+    assert sorted(looks.values_list("patient_id", flat=True)) == sorted([ana.pk, ben.pk])
     everybody = forecast(days=14)
     assert len(everybody) == len(here["coming"]) + len(there["coming"])
 

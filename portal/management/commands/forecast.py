@@ -52,7 +52,7 @@ class Command(BaseCommand):
             of, zone = {"location_id": found.pk}, found.zone
         with timezone.override(zone), translation.override("en"):
             seen = forecast(days=options["days"], **of)
-            _note_look(found)
+            _note_look(found, seen)
             account = _account(seen, of=found, zone=zone, days=options["days"])
             said = json.dumps(account) if options["json"] else "\n".join(_lines(account))
         self.stdout.write(said)
@@ -101,11 +101,11 @@ def _only(ways: Sequence[QuerySet], *, none: str, many: str) -> Any:
     return found[0]
 
 
-def _note_look(found: Model) -> None:
-    patient_id = found.pk if isinstance(found, User) else None
-    audit.record(
-        action=AuditAction.VIEWED, actor=ACTOR, patient_id=patient_id, obj=found, list="forecast"
-    )
+def _note_look(found: Model, seen: Sequence[Foreseen]) -> None:
+    """Note that somebody looked, a row a patient shown."""
+    shown = {found.pk} if isinstance(found, User) else {each.patient_id for each in seen}
+    rows = [(patient_id, found) for patient_id in sorted(shown)]
+    audit.record_many(action=AuditAction.VIEWED, actor=ACTOR, rows=rows, list="forecast")
 
 
 # -- what is known -------------------------------------------------------------------------------
