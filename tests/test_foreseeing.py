@@ -22,7 +22,7 @@ from portal.models import Location, ReminderRule, User
 from portal.services import complete, dry_run, forecast, keep, remove
 from portal.services.foreseeing import lines_of
 from tests.clinic import DENVER, DESK, a_visit, wall
-from tests.engine import BENS_NUMBER, NOON, NotePayload, email_of, phone_of
+from tests.engine import BENS_NUMBER, NOON, NotePayload, email_of, phone_of, run, send
 from tests.foreseen import foretold, lived
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
@@ -122,6 +122,16 @@ def test_what_is_held_says_until_when_and_goes_then(ana, location, provider):
     said = in_words("--patient", "Ana Example")
     assert "sms     Held until 8:00 AM EST (patient's quiet hours); then: Goes" in said
     assert "sms     goes, held first                      1" in said
+
+
+def test_what_is_held_already_says_so_too(ana, note):
+    phone_of(ana)
+    with clock.at(NOON + timedelta(hours=11)):
+        send(ana)
+        run()
+        [text] = [each for each in told("--patient", str(ana.pk))["coming"] if each["goes"]]
+    assert (text["channel"], text["at"]) == ("sms", "2026-11-25T08:00-05:00")
+    assert [each["until"] for each in text["held"]] == ["2026-11-25T08:00-05:00"]
 
 
 @pytest.mark.req("H-06", "S-17")

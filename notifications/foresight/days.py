@@ -44,6 +44,9 @@ class Days:
         self._world, self._now = world, now
         self._seen: list[Foreseen] = []
         self._held: dict[UUID, list[tuple[Reason, datetime]]] = defaultdict(list)
+        for row in world.open.values():
+            if row.status == DeliveryStatus.HELD:
+                self._held[row.pk].append((Reason(row.reason), row.due_at))
 
     def live(self, *, until: datetime) -> list[Foreseen]:
         """Return what comes up to a moment (aware), in order of time."""
