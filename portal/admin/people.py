@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from portal import services
+from portal.admin.coming import ComingPage
 from portal.admin.departures import DeparturePage
 from portal.admin.finding import FoundByPatient, people_meant
 from portal.admin.timeline import TimelinePage
@@ -60,7 +61,7 @@ class PersonCreation(Person, AdminUserCreationForm):
 
 
 @admin.register(User)
-class PortalUserAdmin(TimelinePage, DeparturePage, UserAdmin):
+class PortalUserAdmin(TimelinePage, ComingPage, DeparturePage, UserAdmin):
     form, add_form = PersonChange, PersonCreation
     list_display = ("display_name", "username", "home_location", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "departure", "home_location", "language")

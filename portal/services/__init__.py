@@ -9,6 +9,7 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
+from portal.services.foreseeing import DryRun, dry_run, forecast
 from portal.services.forms import complete_form, request_form
 from portal.services.guardians import (
     begin_guardianship,
@@ -47,6 +48,7 @@ from portal.services.visits import (
 from portal.services.waiting_list import join_waiting_list, leave_waiting_list
 
 __all__ = [
+    "DryRun",
     "accept_opening",
     "answer",
     "begin_guardianship",
@@ -63,9 +65,11 @@ __all__ = [
     "date_guardianships",
     "default_reminder_rules",
     "depart",
+    "dry_run",
     "end_guardianship",
     "end_recall",
     "end_treatment",
+    "forecast",
     "issue_statement",
     "join_waiting_list",
     "leave_waiting_list",
