@@ -18,6 +18,7 @@ from portal.services.recalls import hold_recall, recall_of, settle_recall
 from portal.services.reminders import (
     plan_aftermath,
     plan_reminders,
+    refresh_others,
     refresh_plans,
     stop_asking,
 )
@@ -226,7 +227,11 @@ def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -
 
 
 def _carry_on(visit: Appointment, *, actor: str) -> None:
-    """Plan what comes after a visit that took place, or did not after all: recall, invitation."""
+    """Plan what comes after a visit that took place, or did not after all.
+
+    The next recall, an invitation, and what is for those who come for the first time or again.
+    """
+    refresh_others(visit)
     settle_recall(visit, actor=actor)
     plan_reactivation(visit.patient_id)
 
