@@ -13,7 +13,15 @@ from django.urls import reverse
 from notifications import clock
 from notifications.models import AuditEvent, PatientNotification, ScheduledNotification
 from portal.models import Appointment, ClosedDay, Provider, ReminderRule
-from portal.services import complete, confirm, default_reminder_rules, keep, mark_missed, remove, reword
+from portal.services import (
+    complete,
+    confirm,
+    default_reminder_rules,
+    keep,
+    mark_missed,
+    remove,
+    reword,
+)
 from portal.services.visit_calendar import replanning
 from tests.clinic import DENVER, DESK, NEW_YORK, a_visit, wall
 from tests.conftest import signed_in
