@@ -22,6 +22,7 @@ from portal.services.reminders import (
     refresh_plans,
     stop_asking,
 )
+from portal.services.timing import day_of
 
 Status = Appointment.Status
 
@@ -140,13 +141,14 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
 def complete(
     *, appointment_id: UUID, actor: str, treatment: str = "", watch_for: str = ""
 ) -> Appointment:
-    """Note that a visit took place. Corrects one that was marked as missed.
+    """Note that a visit took place, on its day or later. Corrects one that was marked as missed.
 
     Who was treated is asked some days later how they are: `treatment` says what was done and
     `watch_for` when to call at once, in words the patient knows. They can be added later.
     """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
+    _require_its_day(visit)
     hold_recall(visit)
     is_news = visit.status != Status.COMPLETED
     if is_news:
@@ -204,6 +206,13 @@ def _locked(appointment_id: UUID) -> Appointment:
 def _require_not_cancelled(visit: Appointment) -> None:
     if visit.status == Status.CANCELLED:
         raise Refused(_("This visit was cancelled."), field="status")
+
+
+def _require_its_day(visit: Appointment) -> None:
+    """Refuse to close a visit of a later day; who is early may be done before it was to begin."""
+    zone = visit.location.zone
+    if day_of(visit.starts_at, zone=zone) > day_of(clock.now(), zone=zone):
+        raise Refused(_("This visit has not begun yet."), field="starts_at")
 
 
 def _note(visit: Appointment, *, change: str, actor: str) -> None:
