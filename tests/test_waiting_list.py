@@ -234,7 +234,7 @@ def test_another_patients_offer_is_nobodys_to_take(ana, ben, waits, offers):
 
 @db
 @midday
-@pytest.mark.parametrize("how", ["late", "closed", "left", "booked", "moved"])
+@pytest.mark.parametrize("how", ["late", "closed", "left", "booked", "moved", "busy"])
 def test_what_is_no_longer_so_cannot_be_taken(ana, ben, waits, offers, books, how):
     visit = books(ana)
     entry, opening = waits(ana, appointment_id=visit.pk), offers()
@@ -247,6 +247,8 @@ def test_what_is_no_longer_so_cannot_be_taken(ana, ben, waits, offers, books, ho
         leave_waiting_list(entry_id=entry.pk, actor=DESK)
     elif how == "booked":
         books(ben, FREE + timedelta(minutes=10))
+    elif how == "busy":
+        books(ana, FREE, provider=Provider.objects.create(name="Dr. Ray"))
     else:
         sooner = FREE - timedelta(days=1)
         reschedule(
