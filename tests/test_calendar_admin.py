@@ -1,6 +1,6 @@
 """Recalls, statements and the waiting list at the desk: through the services, nothing private."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
