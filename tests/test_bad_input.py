@@ -105,7 +105,7 @@ def test_the_booking_form_says_it_beside_the_field(desk, ana, location, provider
 
 
 IN_1026 = {"starts_at_0": "1026-12-04", "ends_at_0": "1026-12-04"}
-TOO_FAR = {"starts_at_0": "9999-12-31", "ends_at_0": "9999-12-31"}
+TOO_FAR = {"starts_at_0": "9999-12-31", "ends_at_0": "9999-12-31", "ends_at_1": "23:59"}
 NO_ID = "Ana?"
 DAYS = {"months": "6", "max_reminders": "4", "kind": "hygiene"}
 RULE = {"name": "late", "what": "remind", "audience": "everyone", "until": "stands"}

@@ -22,6 +22,7 @@ from notifications.types import Refused
 from portal import services
 from portal.admin.through import ThroughServices
 from portal.models import Opening, WaitingListEntry
+from portal.services.entries import check_times
 from portal.services.waiting_list import fitting
 
 CLOCK = _("On the wall clock of the location")
@@ -81,6 +82,11 @@ class OpeningEntry(forms.ModelForm):
                 if cleaned.get(name):
                     typed = timezone.make_naive(cleaned[name])
                     cleaned[name] = typed.replace(tzinfo=ZoneInfo(location.zone))
+        if not self.errors:
+            try:
+                check_times(starts_at=cleaned["starts_at"], ends_at=cleaned["ends_at"])
+            except Refused as refusal:
+                self.add_error(refusal.field, refusal.message)
         return cleaned
 
 
