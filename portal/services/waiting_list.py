@@ -80,7 +80,8 @@ def fitting(opening: Opening) -> list[WaitingListEntry]:
 def fits(entry: WaitingListEntry, opening: Opening) -> bool:
     """Return whether somebody who waits here could come then and would gain by it."""
     visit = entry.appointment
-    needed = timedelta(minutes=entry.minutes)
+    asked = timedelta(minutes=entry.minutes)
+    needed = asked if visit is None else max(asked, visit.ends_at - visit.starts_at)
     is_earlier = visit is None or (visit.is_upcoming and opening.starts_at < visit.starts_at)
     in_time = opening.starts_at - clock.now() >= timedelta(hours=entry.notice_hours)
     return is_earlier and in_time and needed <= opening.ends_at - opening.starts_at
