@@ -190,6 +190,10 @@ def test_who_called_first_is_given_the_time(desk, ana, ben, location, provider, 
     visit = Appointment.objects.get()
     assert (visit.patient, visit.starts_at) == (ben, free)
     assert "taken this time" in act(desk, Opening, "take_back", opening).content.decode()
+    shown = desk.get(page(Opening, "change", opening.pk)).text
+    assert "Ben Example" in shown
+    assert "at 9:00 AM" in shown  # until when to answer, on the place's own clock
+    assert str(entry.pk) not in shown
 
 
 def test_the_time_of_a_cancelled_visit_is_offered_from_its_row(
