@@ -10,9 +10,11 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from notifications import clock
 from portal import services
 from portal.admin.coming import ComingPage
 from portal.admin.departures import DeparturePage
@@ -37,6 +39,8 @@ class Person(forms.ModelForm):
 
     def clean_date_of_birth(self) -> str | None:
         born = self.cleaned_data["date_of_birth"]
+        if born is not None and born > timezone.localdate(clock.now()):
+            raise forms.ValidationError(_("Choose today, or a day that has passed."))
         return born.isoformat() if born else None
 
     def clean_username(self) -> str:

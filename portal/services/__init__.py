@@ -24,7 +24,7 @@ from portal.services.openings import (
     offer_time_of,
 )
 from portal.services.patients import come_back, depart, upcoming_visits
-from portal.services.places import keep, remove
+from portal.services.places import keep, remove, replan_visits
 from portal.services.recalls import (
     change_recall,
     complete_recall,
@@ -83,6 +83,7 @@ __all__ = [
     "plan_treatment",
     "reminder_steps",
     "remove",
+    "replan_visits",
     "request_form",
     "reschedule",
     "upcoming_visits",
