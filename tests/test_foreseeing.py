@@ -95,7 +95,7 @@ def test_anas_week_says_mondays_text_and_e_mail_and_that_a_second_text_yields(
     week = told("--patient", str(ana.pk), "--days", "8")
     assert times(week, "sms") == {
         "2026-11-30T10:00-05:00": "Goes",
-        "2026-11-30T14:00-05:00": "Enough texts this week already",
+        "2026-11-30T14:00-05:00": "Enough texts for now already",
         "2026-12-01T08:00-05:00": "Goes",
         "2026-12-02T12:00-05:00": "Goes",
     }
