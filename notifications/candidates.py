@@ -87,7 +87,11 @@ def _candidate(
 
 
 def _settling(row: PatientNotification) -> timedelta:
-    """Return how long a message waits outside for what may change once more within minutes."""
-    if row.priority == PatientNotificationPriority.URGENT:
-        return timedelta(0)
-    return PatientNotificationType.known(row.type).settles_for
+    """Return how long a message waits outside for what may change once more within minutes.
+
+    Not at all where it would be too late then.
+    """
+    wait = PatientNotificationType.known(row.type).settles_for
+    is_late = row.expires_at is not None and row.expires_at <= row.created_at + wait
+    is_urgent = row.priority == PatientNotificationPriority.URGENT
+    return timedelta(0) if is_late or is_urgent else wait
