@@ -26,9 +26,10 @@ def candidates(
     """Return a delivery for every channel and address; policy decides on each at its claim.
 
     Where there is a ladder, outside for those of its rungs, in their order: who holds several
-    rows takes them in the order of their ids.
+    rows takes them in the order of their ids. Once its last moment is past there is none to
+    climb, and what is still worth saying goes everywhere at once.
     """
-    rungs = payload.rungs()
+    rungs = [] if _is_over(payload.rungs(), row) else payload.rungs()
     made = [
         _candidate(row, channel, contact)
         for channel in PatientNotificationChannel.classes()
@@ -38,6 +39,10 @@ def candidates(
     for step, rung in enumerate(rungs, start=1):
         made += _on_rung(row, rung, contacts, step=step)
     return made
+
+
+def _is_over(rungs: Sequence[Rung], row: PatientNotification) -> bool:
+    return all(rung.expires_at <= row.created_at for rung in rungs)
 
 
 def _on_rung(
