@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import Field
@@ -31,6 +32,21 @@ Action = tuple[Callable, str, str]
 def label_of(obj: Model) -> str:
     """Return what staff call a row. Never kept: `LogEntry` and messages get `str()`, an id."""
     return str(getattr(obj, "display_name", "") or obj)
+
+
+class ChosenById(AutocompleteSelect):
+    """Django's own, but what is no id at all is shown as no choice, where Django's has a fault."""
+
+    def optgroups(self, name: str, value: list[str], attr: Any = None) -> list:
+        ids = [each for each in value if self._is_id(each)]
+        return super().optgroups(name, ids, attr)
+
+    def _is_id(self, text: str) -> bool:
+        try:
+            self.field.target_field.to_python(text)
+        except ValidationError:
+            return False
+        return True
 
 
 class Guarded:
@@ -113,6 +129,8 @@ class Guarded:
     def formfield_for_foreignkey(
         self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
     ) -> Field | None:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", ChosenById(db_field, self.admin_site))
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if field is not None:
             field.label_from_instance = label_of

@@ -6,6 +6,8 @@ of their ids, so that two broadcasts cannot wait for each other.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from django.db import transaction
@@ -43,11 +45,16 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What would go out on one channel now, and why or why not."""
+    """What would go out on one channel, when, and why or why not.
+
+    `at` is when it goes: now, at its rung's time, or when what holds it is over; aware. None where
+    it does not go.
+    """
 
     channel: str
     decision: policy.Decision
     content: dict[str, str]
+    at: datetime | None = None
 
 
 def priority_of(
@@ -203,15 +210,27 @@ def _contacts(patient_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
 
 
 def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
-    """Return what would go out now, a channel each, without writing anything."""
-    profile = _profiles([patient_id])[patient_id]
+    """Return what would go out if it were made now, a channel each, without writing anything.
+
+    What comes later, such as a rung of a ladder, is decided as of its time.
+    """
+    now, profile = clock.now(), _profiles([patient_id])[patient_id]
     draft = Draft(patient_id=patient_id, payload=payload, priority=priority_of(payload, None))
     row = notification_of(draft, profile, seq=0)
     rows = candidates(row, payload, _contacts([patient_id]).get(patient_id, []))
-    known = facts_for(deliveries=rows, now=clock.now())
-    return [
-        _preview(each, facts, payload, profile) for each, facts in zip(rows, known, strict=True)
-    ]
+    known: dict[UUID, policy.Facts] = {}
+    for moment, some in groupby(sorted(rows, key=_due), key=_due):
+        known |= _facts(list(some), at=max(moment, now))
+    return [_preview(each, known[each.pk], payload, profile) for each in rows]
+
+
+def _due(row: Delivery) -> datetime:
+    return row.due_at
+
+
+def _facts(rows: Sequence[Delivery], *, at: datetime) -> dict[UUID, policy.Facts]:
+    found = facts_for(deliveries=rows, now=at)
+    return {row.pk: facts for row, facts in zip(rows, found, strict=True)}
 
 
 def _preview(
@@ -224,4 +243,5 @@ def _preview(
     text = delivery.written(row, payload=payload, level=level, profile=profile, links=links)
     if text.is_blocked and decision.action == Action.SEND:
         decision = replace(decision, reason=Reason.PHI_BLOCKED, level=text.level)
-    return Preview(channel=row.channel, decision=decision, content=text.content)
+    at = facts.now if decision.action == Action.SEND else decision.at
+    return Preview(channel=row.channel, decision=decision, content=text.content, at=at)

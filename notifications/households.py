@@ -35,6 +35,18 @@ def numbers_around(patient_ids: Collection[UUID]) -> dict[UUID, set[str]]:
     return dict(found)
 
 
+def sharers(patient_ids: Collection[UUID]) -> set[UUID]:
+    """Return these patients and all who share an address with them, or with one who does."""
+    found, new = set(patient_ids), set(patient_ids)
+    addresses = ContactPoint.objects.exclude(status__in=GONE).order_by()
+    while new:
+        theirs = addresses.filter(patient_id__in=new).values("value_index")
+        same = addresses.filter(value_index__in=theirs).values_list("patient_id", flat=True)
+        new = set(same) - found
+        found |= new
+    return found
+
+
 def common_profile(profiles: Iterable[PatientProfile]) -> PatientProfile | None:
     """Return how to address all of them at once: in our own language where theirs differ."""
     found = list(profiles)
@@ -98,7 +110,12 @@ def going_with(
 ) -> list[ScheduledNotification]:
     """Return which of the planned go with some that are due. Pure; `now` is aware."""
     leads = [plan for plan in due if plan.together and not _is_over(plan, now)]
-    return [plan for plan in planned if _goes_with_any(plan, leads, numbers, now)]
+    days = {lead.together for lead in leads}  # most plans are of other days or places
+    return [
+        plan
+        for plan in planned
+        if plan.together in days and _goes_with_any(plan, leads, numbers, now)
+    ]
 
 
 def overtaken(plans: Sequence[ScheduledNotification], *, now: datetime) -> set[UUID]:

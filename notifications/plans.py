@@ -4,7 +4,7 @@ A plan is written to only while it is planned: what has become a message is hist
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -32,6 +32,17 @@ class PlanDraft:
     key: str
     revision: int = 1
     expires_at: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class PlanChange:
+    """What a change would do to plans: which are no longer as they are, and what is instead.
+
+    `rows` are not saved: plans that are new, and corrected copies of some of those `gone`.
+    """
+
+    gone: set[UUID] = field(default_factory=set)
+    rows: list[Plan] = field(default_factory=list)
 
 
 def plan_many(drafts: Iterable[PlanDraft]) -> None:
@@ -89,9 +100,21 @@ def correct(
     expires_at: datetime | None,
 ) -> None:
     """Set a plan that the caller holds right: when it goes (aware), and what it will say."""
+    set_right(row, payload=payload, due_at=due_at, expires_at=expires_at)
+    row.save(update_fields=["type", "payload", "together", "due_at", "expires_at"])
+
+
+def set_right(
+    row: Plan,
+    *,
+    payload: NotificationPayload,
+    due_at: datetime,
+    expires_at: datetime | None,
+) -> Plan:
+    """Do the same to a row that nobody saves, and return it."""
     row.type, row.payload, row.together = payload.type_key, payload.dump(), payload.together()
     row.due_at, row.expires_at = due_at, expires_at
-    row.save(update_fields=["type", "payload", "together", "due_at", "expires_at"])
+    return row
 
 
 def withdraw(rows: Sequence[Plan], *, reason: str) -> int:

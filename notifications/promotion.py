@@ -1,7 +1,7 @@
 """From a plan that is due to a message, or to the reason why there is none."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from notifications.enums import AuditAction, PlanStatus, Reason
 from notifications.facts import payload_in, profiles_for
 from notifications.models import ScheduledNotification
 from notifications.services import patient_notification_service
-from notifications.types import NotificationPayload
+from notifications.types import NotificationPayload, PatientProfile
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +49,23 @@ def promote(*, limit: int) -> list[ScheduledNotification]:
     return rows
 
 
-def fates(plans: Sequence[ScheduledNotification], *, now: datetime) -> dict[UUID, Fate]:
+def fates(
+    plans: Sequence[ScheduledNotification],
+    *,
+    now: datetime,
+    profiles: Mapping[UUID, PatientProfile] | None = None,
+) -> dict[UUID, Fate]:
     """Return what becomes of plans that are due at `now` (aware, the clock's time), by id.
 
-    Writes nothing and takes a fixed number of queries; a forecast asks it too.
+    Writes nothing and takes a fixed number of queries; a forecast asks it too, which has the
+    patients' `profiles` at hand.
     """
-    with keys_loaded({plan.patient_id for plan in plans}):
+    patients = {plan.patient_id for plan in plans}
+    known = profiles_for(patients) if profiles is None and patients else profiles or {}
+    with keys_loaded(patients):
         payloads = {plan.pk: payload_in(plan) for plan in plans}
     gone = _irrelevant(list(payloads.values()))
-    departed = _departed({plan.patient_id for plan in plans})
+    departed = {pk for pk in patients if pk in known and known[pk].is_departed}
     over = households.overtaken(plans, now=now)
     over |= {plan.pk for plan in plans if plan.expires_at is not None and plan.expires_at <= now}
     return {
@@ -81,7 +89,7 @@ def _fate(
     if payload is None:
         return UNWRITABLE
     if is_gone:
-        return Fate(status=PlanStatus.CANCELLED, reason=Reason.CANCELLED)
+        return Fate(status=PlanStatus.CANCELLED, reason=payload.gone_because)
     return Fate(payload=payload)
 
 
@@ -108,12 +116,6 @@ def _irrelevant(payloads: Sequence[NotificationPayload | None]) -> set[Notificat
     return set().union(
         *(cls.irrelevant([each for each in known if type(each) is cls]) for cls in classes)
     )
-
-
-def _departed(patient_ids: set[UUID]) -> set[UUID]:
-    """Return those who died or left: nothing is made for them."""
-    profiles = profiles_for(patient_ids) if patient_ids else {}
-    return {pk for pk, profile in profiles.items() if profile.is_departed}
 
 
 def _settle(row: ScheduledNotification, fate: Fate) -> None:

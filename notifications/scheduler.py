@@ -26,7 +26,7 @@ from notifications.delivery import Unheard
 from notifications.enums import OPEN_STATUSES, CallOutcome, PlanStatus, Reason
 from notifications.foresight import Foreseen
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
-from notifications.plans import PlanDraft
+from notifications.plans import PlanChange, PlanDraft
 from notifications.reconciler import reconcile
 from notifications.types import NotificationPayload
 
@@ -114,7 +114,7 @@ class NotificationSchedulerService:
         # First: it waits for a plan that is just becoming a message, which is then there to end.
         count = plans.update(status=PlanStatus.CANCELLED, reason=reason, settled_at=clock.now())
         if rules is None:
-            delivery.cancel_open(subject=subject)
+            delivery.cancel_open(subject=subject, reason=reason)
             inbox.expire_about(subject=subject)
             calls.settle_about(subject=subject, outcome=CallOutcome.CANCELLED)
         return count
@@ -188,25 +188,40 @@ class NotificationSchedulerService:
         self, *, days: int = 14, patient_id: UUID | None = None
     ) -> list[ScheduledNotification]:
         """Return the plans of the coming days as they stand, in order of time."""
-        until = clock.now() + timedelta(days=days)
-        rows = ScheduledNotification.objects.filter(status=PlanStatus.PLANNED, due_at__lte=until)
+        rows = ScheduledNotification.objects.filter(
+            status=PlanStatus.PLANNED, due_at__lte=_in(days)
+        )
         if patient_id is not None:
             rows = rows.filter(patient_id=patient_id)
         return list(rows.order_by("due_at", "id"))
 
-    def forecast(self, *, days: int = 14, patient_id: UUID | None = None) -> list[Foreseen]:
+    def forecast(
+        self,
+        *,
+        days: int = 14,
+        patient_id: UUID | None = None,
+        patient_ids: Iterable[UUID] | None = None,
+    ) -> list[Foreseen]:
         """Return what will go out in the coming days, and what will not and why, in order.
 
-        See `foresight`: told as if nobody did anything any more, by the functions that send.
+        To one patient, to some, or to everybody. See `foresight`: told as if nobody did anything
+        any more, by the functions that send.
         """
-        until = clock.now() + timedelta(days=days)
-        patients = None if patient_id is None else [patient_id]
-        return foresight.foresee(until=until, patient_ids=patients)
+        patients = patient_ids if patient_id is None else [patient_id]
+        return foresight.foresee(until=_in(days), patient_ids=patients)
 
     def foresee(self, *, plans: Sequence[ScheduledNotification], days: int) -> list[Foreseen]:
         """Return the same with other plans in the place of those there are; they may be unsaved."""
-        until = clock.now() + timedelta(days=days)
-        return foresight.foresee(until=until, plans=plans)
+        return foresight.foresee(until=_in(days), plans=plans)
+
+    def foresee_change(
+        self, *, patient_ids: Iterable[UUID], change: PlanChange, days: int
+    ) -> tuple[list[Foreseen], list[Foreseen]]:
+        """Return what comes as things stand, and what would if plans were changed; writes nothing.
+
+        Of these patients and of whoever shares an address with them.
+        """
+        return foresight.foresee_change(until=_in(days), patient_ids=patient_ids, change=change)
 
     def planned_for(self, *, subject: str) -> list[ScheduledNotification]:
         """Return every plan about a subject, whatever became of it, in order."""
@@ -227,6 +242,10 @@ class NotificationSchedulerService:
             made = made.filter(type=type_key)
         newest = made.values_list("subject").annotate(at=Max("created_at"))
         return dict(newest)
+
+
+def _in(days: int) -> datetime:
+    return clock.now() + timedelta(days=days)
 
 
 def tick() -> None:

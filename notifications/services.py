@@ -164,7 +164,7 @@ class PatientNotificationService:
         return history.timeline(patient_id=patient_id, kinds=wanted, before=before, limit=limit)
 
     def preview(self, *, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
-        """Return what would go out now, a channel each, by the function that sends."""
+        """Return what would go out now, a channel each, and when, by the function that sends."""
         return creation.preview(patient_id=patient_id, payload=payload)
 
     # -- changing ---------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from django.db.models import Q
+
 from notifications.allowance import WEEK
-from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationType
+from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationType, Reason
 from notifications.models import ContactPoint, Delivery, PatientNotification, TextUse
 from notifications.types import NotificationPayload
 
@@ -100,8 +102,9 @@ def _said_to(addresses: set[str], same: set[str], *, since: datetime) -> dict[Sa
     if not addresses or not same:
         return {}
     found: dict[Said, set[UUID]] = defaultdict(set)
+    in_another = Q(status=DeliveryStatus.SKIPPED, reason=Reason.MERGED)
     rows = Delivery.objects.filter(
-        status__in=COUNTS,
+        Q(status__in=COUNTS) | in_another & Q(merged_into__status__in=COUNTS),
         status_at__gt=since,
         contact__value_index__in=addresses,
         notification__subject__in={each.split(":", 1)[1] for each in same},

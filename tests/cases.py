@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import ClassVar
 
 from django.core.mail import EmailMessage
@@ -43,7 +44,15 @@ from portal.notification_types.appointment_reminder import AppointmentReminderPa
 from portal.notification_types.general_announcement import GeneralAnnouncementPayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from portal.notification_types.system_alert import SystemAlertPayload
-from portal.services import answer, cancel, default_reminder_rules, depart, reschedule
+from portal.services import (
+    answer,
+    cancel,
+    default_reminder_rules,
+    depart,
+    issue_statement,
+    pay_statement,
+    reschedule,
+)
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import make_patient
 from tests.engine import NotePayload, device_of, email_of, phone_of, run, send
@@ -381,6 +390,17 @@ def the_visit_was_cancelled_before_anything_left(scene: Scene) -> PatientNotific
     return booked
 
 
+@story(Reason.WITHDRAWN, channel="email", status=Status.CANCELLED)
+def the_statement_was_paid_before_anything_left(scene: Scene) -> PatientNotification:
+    patient = scene.patient("withdrawn")
+    due_on = clock.now().date() + timedelta(days=30)
+    row = issue_statement(patient_id=patient.pk, amount=Decimal("40.00"), due_on=due_on, actor=DESK)
+    issued = PatientNotification.objects.get(subject=row.subject)
+    pay_statement(statement_id=row.pk, actor=DESK)
+    run(at=clock.now())
+    return issued
+
+
 @story(Reason.MERGED, status=Status.CANCELLED)
 def the_visit_was_moved_before_anything_left(scene: Scene) -> PatientNotification:
     visit = scene.visit(scene.patient("merged"))
@@ -415,6 +435,8 @@ def its_type_was_taken_out_before_it_left(scene: Scene) -> PatientNotification:
 def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) -> Case:
     """Ends a plan rather than a delivery: the reminder that would have asked is never made."""
     patient = scene.patient("answered")
+    rule = scene.location.reminder_rules.filter(name="2-days")
+    rule.update(until=ReminderRule.Until.CONFIRMED)
     with clock.at(NOON - DAY):
         visit = scene.visit(patient, in_days=8)
     with clock.at(NOON):  # the first reminder is due a week before, and asks
@@ -422,6 +444,7 @@ def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) 
         asked = message_about(visit)
         who = {"patient_id": patient.pk, "actor": f"user:{patient.pk}"}
         answer(notification_id=asked.pk, action="confirm", **who)
+    rule.update(until=ReminderRule.Until.STANDS)
     asked.refresh_from_db()
     plans = ScheduledNotification.objects.filter(subject=visit.subject)
     return Case(
@@ -439,7 +462,8 @@ def the_patient_confirmed_what_the_next_reminder_would_have_asked(scene: Scene) 
 def the_number_had_its_text_of_the_day(scene: Scene) -> PatientNotification:
     """What she asked for herself goes, and counts; an early reminder of it yields."""
     patient = scene.patient("rate_limited")
-    visit = scene.visit(patient)
+    with clock.at(clock.now() - SETTLES_FOR):
+        visit = scene.visit(patient)
     until = visit.starts_at - DAY
     early = AppointmentReminderPayload(**visit_fields(visit), current_until=until)
     run(at=clock.now())

@@ -1,72 +1,93 @@
-"""What a forecast says beside what then happens: both as plain lines that can be compared."""
+"""What a forecast says beside what then happens: both as plain lines that can be compared.
+
+A line says when, for whom, about what, on which channel, how it ends and why.
+"""
 
 from collections import Counter
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from notifications import clock, incoming
-from notifications.enums import DeliveryStatus
+from django.db.models import Model, QuerySet
+
+from notifications import calls, clock, incoming
+from notifications.enums import OPEN_STATUSES, DeliveryStatus, PlanStatus
 from notifications.foresight import Foreseen
 from notifications.models import CallTask, Delivery, PatientNotification, ScheduledNotification
-from notifications.types import Receipt
-from portal.management.simulation.line import Line
+from notifications.types import Receipt, Rung
+from portal.management.simulation.line import Line as TimeLine
 
-WENT = "went"
-Line_ = tuple[str, ...]
+Line = tuple[str, ...]
+ARRIVED = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
 
 
-def as_told(seen: list[Foreseen]) -> Counter:
-    """Return the forecast's lines: when, to whom, about what, on which channel, and how it ends."""
+def foretold(seen: list[Foreseen]) -> Counter[Line]:
+    """Return a forecast's lines."""
     return Counter(
-        (
-            f"{each.at:%F %H:%M}",
-            str(each.patient_id),
-            each.type,
-            each.subject,
-            each.channel,
-            WENT
-            if each.status in (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
-            else each.status,
-            str(each.reason),
-        )
+        _line(each.at, each, each.type, each.subject, each.channel, _end(each.status), each.reason)
         for each in seen
     )
 
 
-def as_lived(*, since: datetime, until: datetime) -> Counter:
-    """Let the engine live through these days with nobody doing anything; return what came of it."""
-    open_before = set(_open_outside().values_list("pk", flat=True))
-    made_before = set(PatientNotification.objects.values_list("pk", flat=True))
-    planned = set(
-        ScheduledNotification.objects.filter(status="planned").values_list("pk", flat=True)
-    )
-    waiting = set(
-        CallTask.objects.filter(settled_at=None, due_at__gt=since).values_list("pk", flat=True)
-    )
-    line = Line(begins_at=since, after=_all_arrive)
+def lived(*, since: datetime, until: datetime) -> Counter[Line]:
+    """Let the engine live while nobody does anything and all arrives; return what came of it."""
+    before = {
+        model: _ids(rows)
+        for model, rows in (
+            (PatientNotification, PatientNotification.objects.all()),
+            (Delivery, Delivery.objects.filter(status__in=OPEN_STATUSES)),
+            (ScheduledNotification, _planned()),
+        )
+    }
+    with clock.at(since):
+        before[CallTask] = _ids(calls.waiting())
+    line = TimeLine(begins_at=since, after=_let_all_arrive)
     line.play(until=until, progress=lambda _moment: None)
-    lines: Counter = Counter()
-    for row in Delivery.objects.select_related("notification").prefetch_related("tries"):
-        is_new = row.notification_id not in made_before
-        if is_new or row.pk in open_before:
-            line_ = _of_delivery(row)
-            lines.update([line_] if line_ else [])
-    for plan in ScheduledNotification.objects.filter(pk__in=planned, notification=None):
-        if plan.status != "planned":
-            lines[
-                _line(plan.settled_at, plan, plan.type, plan.subject, "", plan.status, plan.reason)
-            ] += 1
-    for call in CallTask.objects.filter(settled_at=None, due_at__lte=until):
-        if call.pk in waiting or call.notification_id not in made_before:
-            at = clock.next_tick(call.due_at)
-            lines[_line(at, call, call.notification.type, call.subject, "call", "due", "")] += 1
-    return lines
+    return Counter([*_deliveries(before), *_plans(before), *_calls(before, until)])
 
 
-def _open_outside():
-    return Delivery.objects.filter(status__in=("planned", "held"))
+def _deliveries(before: dict[type[Model], set[UUID]]) -> list[Line]:
+    rows = Delivery.objects.exclude(status__in=OPEN_STATUSES).select_related("notification")
+    return [
+        _of_delivery(row)
+        for row in rows.prefetch_related("tries")
+        if row.notification_id not in before[PatientNotification] or row.pk in before[Delivery]
+    ]
 
 
-def _all_arrive() -> None:
+def _of_delivery(row: Delivery) -> Line:
+    message, tries = row.notification, list(row.tries.all())
+    at = tries[0].started_at if tries else row.status_at
+    end = _end(row.status)
+    return _line(at, message, message.type, message.subject, row.channel, end, row.reason)
+
+
+def _plans(before: dict[type[Model], set[UUID]]) -> list[Line]:
+    rows = ScheduledNotification.objects.filter(pk__in=before[ScheduledNotification])
+    return [
+        _line(row.settled_at, row, row.type, row.subject, "", row.status, row.reason)
+        for row in rows.filter(notification=None).exclude(status=PlanStatus.PLANNED)
+    ]
+
+
+def _calls(before: dict[type[Model], set[UUID]], until: datetime) -> list[Line]:
+    rows = CallTask.objects.filter(settled_at=None, due_at__lte=until)
+    return [
+        _line(
+            clock.next_tick(row.due_at),
+            row,
+            row.notification.type,
+            row.notification.subject,
+            Rung.CALL,
+            "due",
+            "",
+        )
+        for row in rows.exclude(notification=None).select_related("notification")
+        if row.pk in before[CallTask] or row.notification_id not in before[PatientNotification]
+    ]
+
+
+def _let_all_arrive() -> None:
     for row in Delivery.objects.filter(status=DeliveryStatus.ACCEPTED, status_at=clock.now()):
         receipt = Receipt(
             delivery_id=row.pk,
@@ -77,31 +98,17 @@ def _all_arrive() -> None:
         incoming.take_receipts(channel=row.channel, receipts=[receipt])
 
 
-def _of_delivery(row: Delivery):
-    if row.status in ("planned", "held"):
-        return None
-    message = row.notification
-    tries = list(row.tries.all())
-    went = row.status in (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
-    at = tries[0].started_at if tries else row.status_at
-    return _line(
-        at,
-        message,
-        message.type,
-        message.subject,
-        row.channel,
-        WENT if went else row.status,
-        row.reason,
-    )
+def _planned() -> QuerySet[ScheduledNotification]:
+    return ScheduledNotification.objects.filter(status=PlanStatus.PLANNED)
 
 
-def _line(at, owner, type_key, subject, channel, status, reason) -> Line_:
-    return (
-        f"{at:%F %H:%M}",
-        str(owner.patient_id),
-        type_key,
-        subject,
-        channel,
-        str(status),
-        str(reason),
-    )
+def _ids(rows: QuerySet) -> set[UUID]:
+    return set(rows.values_list("pk", flat=True))
+
+
+def _end(status: str) -> str:
+    return "went" if status in ARRIVED else str(status)
+
+
+def _line(at: datetime, owner: Any, *rest: Any) -> Line:
+    return (f"{at:%F %H:%M}", str(owner.patient_id), *(str(each) for each in rest))

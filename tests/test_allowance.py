@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 
 from notifications import allowance, clock, contacts, delivery, incoming, preferences
 from notifications.delivery.claim import claim
-from notifications.delivery.judging import judge
+from notifications.delivery.judging import decide_all
 from notifications.delivery.tally import Tally
 from notifications.enums import (
     AuditAction,
@@ -24,7 +24,7 @@ from notifications.models import AuditEvent, Delivery, TextUse
 from notifications.switches import Switches
 from notifications.types import ChannelError, Refused, Reply
 from portal.models import Practice, User
-from portal.notification_types._visit import example_fields
+from portal.notification_types._visit import SETTLES_FOR, example_fields
 from portal.notification_types.appointment_cancelled import AppointmentCancelledPayload
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
@@ -48,17 +48,18 @@ from tests.engine import (
 from tests.pages import text_of
 
 pytestmark = pytest.mark.usefixtures("carrier")
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SENT = (DeliveryStatus.ACCEPTED, Reason.NONE)
 YIELDED = (DeliveryStatus.SKIPPED, Reason.RATE_LIMITED)
+SAID_WITH_IT = (DeliveryStatus.SKIPPED, Reason.MERGED)
 in_a_table = pytest.mark.django_db
 
 
 def early(**changes) -> AppointmentReminderPayload:
     """A reminder two days ahead, with another to come."""
-    visit = example_fields()
+    visit = example_fields() | changes
     until = visit["appointment_date"] - 2 * HOUR
-    return AppointmentReminderPayload(**visit, current_until=until, **changes)
+    return AppointmentReminderPayload(**visit, current_until=until)
 
 
 def remind(at, patient, **options):
@@ -134,8 +135,9 @@ def test_a_week_of_reminders_is_three_texts_and_the_eighth_day_has_room_again(an
 
 @in_a_table
 @pytest.mark.req("M-02")
-@pytest.mark.parametrize("together", [True, False])
-def test_a_household_of_three_is_one_number(ana, ben, location, carrier, together):
+@pytest.mark.parametrize(("together", "others"), [(True, SAID_WITH_IT), (False, YIELDED)])
+def test_a_household_of_three_is_one_number(ana, ben, location, carrier, together, others):
+    """One text is about all who are reminded at the same time; whoever is later yields."""
     family = [ana, ben, make_patient("cleo@example.com", "Cleo", location)]
     with clock.at(NOON):
         for patient in family:
@@ -146,7 +148,7 @@ def test_a_household_of_three_is_one_number(ana, ben, location, carrier, togethe
             if not together:
                 run()
         run()
-    assert [status_of(each, "sms") for each in made] == [SENT, YIELDED, YIELDED]
+    assert [status_of(each, "sms") for each in made] == [SENT, others, others]
     assert carrier.numbers() == [ANAS_NUMBER]
 
 
@@ -225,14 +227,11 @@ NEVER_YIELD = [
 @pytest.mark.parametrize("build", NEVER_YIELD)
 def test_what_cannot_wait_goes_all_the_same_and_counts(ana, carrier, build):
     phone_of(ana)
-    with clock.at(NOON):
-        for _each in range(3):
-            send(ana, build())
-        run()
-        assert len(carrier.texts()) == 3
-        yields = send(ana, early())
-        run()
-    assert status_of(yields, "sms") == YIELDED
+    for minute in (0, 10, 20):
+        send_at(NOON + minute * MINUTE, ana, build())
+        run(at=NOON + minute * MINUTE + SETTLES_FOR)
+    assert len(carrier.texts()) == 3
+    assert status_of(remind(NOON + HOUR, ana), "sms") == YIELDED
     assert status_of(remind(NOON + DAY, ana), "sms") == YIELDED  # three this week
 
 
@@ -291,9 +290,8 @@ def test_what_goes_in_a_forecast_is_counted_and_nothing_is_written(ana):
     for day in range(5):
         with clock.at(NOON + day * DAY):
             rows = Delivery.objects.filter(notification=send(ana, early()), channel="sms")
-            verdicts = judge(
+            verdicts = decide_all(
                 list(rows.select_related("notification")),
-                limit=9,
                 people=People.of([ana.pk]),
                 switched=Switches(),
                 tally=tally,
@@ -411,12 +409,12 @@ def test_only_what_yielded_is_sent_all_the_same_and_only_once(yielded, ana):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.req("M-02")
 def test_of_fifty_who_reach_for_the_last_text_of_a_number_one_gets_it(ana, ben, carrier):
-    """Of a mother and her son: each of fifty threads takes what it finds."""
+    """Of a mother and her son, at places that share no text: each thread takes what it finds."""
     with clock.at(NOON):
         for patient in (ana, ben):
             phone_of(patient, ANAS_NUMBER)
-            for _each in range(25):
-                send(patient, early())
+            for place in range(25):
+                send(patient, early(location_name=f"{patient.first_name}'s place {place}"))
     Delivery.objects.exclude(channel="sms").delete()
 
     def worker():

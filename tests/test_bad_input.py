@@ -52,6 +52,11 @@ def nothing_came_of_it() -> bool:
             "starts_at",
             "Check the year",
         ),
+        (
+            {"starts_at": START - 365_000 * DAY, "ends_at": START - 365_000 * DAY + HALF_AN_HOUR},
+            "starts_at",
+            "Check the year",
+        ),
     ],
 )
 def test_a_time_that_cannot_be_is_refused_and_named(desk, said, field, sentence):
@@ -97,6 +102,47 @@ def test_the_booking_form_says_it_beside_the_field(desk, ana, location, provider
     answer = chief.post("/admin/portal/appointment/add/", who | typed)
     assert "Correct the location" in str(answer.context["adminform"].form.errors["location"])
     assert nothing_came_of_it()
+
+
+IN_1026 = {"starts_at_0": "1026-12-04", "ends_at_0": "1026-12-04"}
+TOO_FAR = {"starts_at_0": "9999-12-31", "ends_at_0": "9999-12-31", "ends_at_1": "23:59"}
+NO_ID = "Ana?"
+DAYS = {"months": "6", "max_reminders": "4", "kind": "hygiene"}
+RULE = {"name": "late", "what": "remind", "audience": "everyone", "until": "stands"}
+
+
+@pytest.mark.parametrize(
+    ("model", "typed", "sentence"),
+    [
+        ("appointment", IN_1026, "Check the year"),
+        ("appointment", {"patient": NO_ID}, "is not a valid"),
+        ("opening", TOO_FAR, "Check the year"),
+        ("reminderrule", {**RULE, "minutes_before": "9" * 20}, "A year is the longest"),
+        ("recallschedule", {**DAYS, "due_on": "9999-12-31"}, "Check the year"),
+        ("statement", {"amount": "10", "due_on": "9999-12-31"}, "Check the year"),
+        ("guardianship", {"relation": "mother", "guardian": NO_ID}, "is not a valid"),
+    ],
+)
+def test_what_nobody_can_have_meant_is_refused_on_the_page(
+    ana, location, provider, model, typed, sentence
+):
+    chief = signed_in(User.objects.create_superuser(username="chief@example.com"))
+    hours = {"starts_at_0": "2026-12-04", "starts_at_1": "09:30"}
+    hours |= {"ends_at_0": "2026-12-04", "ends_at_1": "10:00"}
+    who = {"patient": ana.pk, "provider": provider.pk, "location": location.pk}
+    answer = chief.post(f"/admin/portal/{model}/add/", who | hours | typed, follow=True)
+    assert answer.status_code == 200
+    assert sentence in answer.content.decode()
+    assert nothing_came_of_it()
+
+
+def test_nobody_is_born_tomorrow(ana):
+    typed = {"username": ana.username, "language": "en", "date_of_birth": "2026-11-25"}
+    chief = signed_in(User.objects.create_superuser(username="chief@example.com"))
+    answer = chief.post(f"/admin/portal/user/{ana.pk}/change/", typed)
+    assert "a day that has passed" in answer.content.decode()
+    ana.refresh_from_db()
+    assert ana.born_on is None
 
 
 # -- in a file -----------------------------------------------------------------------------------

@@ -477,6 +477,14 @@ def test_what_cannot_be_done_is_refused_with_a_sentence(visit):
             move(visit)
 
 
+def test_a_visit_of_a_later_day_did_not_take_place_and_is_still_reminded_of(visit):
+    with pytest.raises(Refused, match="not begun"):
+        complete(appointment_id=visit.pk, actor=DESK)
+    assert len(planned(visit)) == 3
+    with clock.at(visit.starts_at - HALF_AN_HOUR):  # who is early may be done early
+        assert complete(appointment_id=visit.pk, actor=DESK).status == "completed"
+
+
 def test_a_cancelled_visit_is_neither_confirmed_nor_completed(visit):
     cancel(appointment_id=visit.pk, actor=DESK)
     for act in (confirm, complete, mark_missed):

@@ -1,6 +1,8 @@
 """A patient dies, or leaves the practice: from then on nothing reaches them, by no way."""
 
 from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -13,7 +15,20 @@ from notifications.types import Refused
 from portal.models import Appointment, User, WaitingListEntry
 from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
-from portal.services import book, cancel, come_back, default_reminder_rules, depart, reschedule
+from portal.services import (
+    book,
+    cancel,
+    come_back,
+    default_reminder_rules,
+    depart,
+    issue_statement,
+    join_waiting_list,
+    plan_recalls,
+    plan_treatment,
+    request_form,
+    reschedule,
+    start_recall,
+)
 from tests.clinic import DESK, HALF_AN_HOUR, a_visit, wall
 from tests.conftest import PASSWORD, signed_in
 from tests.engine import NotePayload, email_of, phone_of, run, send, status_of
@@ -217,6 +232,41 @@ def test_who_comes_back_is_booked_and_told_again(ana, visit, location, provider)
     assert status_of(booked, "email")[0] == DeliveryStatus.ACCEPTED
     visit.refresh_from_db()
     assert visit.status == Appointment.Status.CANCELLED
+
+
+def test_what_is_still_open_is_spoken_of_again_to_who_comes_back(ana, ben, provider):
+    recall = {"kind": "hygiene", "months": 6, "last_visit_on": TODAY}
+    sum_due = {"amount": Decimal("9.50"), "due_on": TODAY + timedelta(days=30)}
+    for who in (ana, ben):
+        start_recall(patient_id=who.pk, actor=DESK, **recall)
+        issue_statement(patient_id=who.pk, actor=DESK, **sum_due)
+        plan_treatment(patient_id=who.pk, provider_id=provider.pk, summary="Crown", actor=DESK)
+    before = _ahead(ana)
+    gone(ana)
+    assert (_ahead(ana), _ahead(ben)) == ([], before)
+    plan_recalls()
+    assert _ahead(ana) == []
+    come_back(patient_id=ana.pk, actor=DESK)
+    assert _ahead(ana) == before
+
+
+def _ahead(patient) -> list[tuple]:
+    rows = ScheduledNotification.objects.filter(patient=patient, status=PlanStatus.PLANNED)
+    return list(rows.order_by("type", "due_at").values_list("type", "rule", "due_at"))
+
+
+def test_nothing_new_is_begun_with_her_and_the_desk_reads_why(ana, location, provider):
+    gone(ana)
+    hers = {"patient_id": ana.pk, "actor": DESK}
+    for begin in (
+        partial(start_recall, kind="hygiene", months=6, last_visit_on=TODAY),
+        partial(plan_treatment, provider_id=provider.pk, summary="Crown"),
+        partial(join_waiting_list, location_id=location.pk),
+        partial(request_form, name="Medical history"),
+    ):
+        with pytest.raises(Refused, match="no longer a patient") as refusal:
+            begin(**hers)
+        assert refusal.value.field == "patient_id"
 
 
 # -- at the desk ---------------------------------------------------------------------------------

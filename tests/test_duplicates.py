@@ -5,16 +5,19 @@ from datetime import timedelta
 import pytest
 
 from notifications import clock, preferences
-from notifications.enums import DeliveryStatus, Reason
+from notifications.enums import DeliveryStatus, Digest, Reason
 from notifications.models import PatientNotification
 from notifications.services import patient_notification_service
+from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from portal.notification_types.general_announcement import GeneralAnnouncementPayload
+from tests.clinic import wall
 from tests.conftest import make_patient
 from tests.engine import NOON, ToldMail, email_of, run, send, send_at, status_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 SHARED, DAY = "the.examples@example.com", timedelta(days=1)
+FIVE = wall("2026-11-24 17:00")  # when summaries are due
 SENT = (DeliveryStatus.ACCEPTED, Reason.NONE)
 HAD_IT = (DeliveryStatus.SKIPPED, Reason.DUPLICATE)
 
@@ -93,11 +96,27 @@ def test_what_did_not_reach_the_first_is_no_reason_to_keep_it_from_the_second(fa
     assert by_mail(made) == [(DeliveryStatus.SKIPPED, Reason.PREF_OFF), SENT]
 
 
+@pytest.mark.parametrize("apart", [timedelta(0), DAY])
+def test_news_that_one_has_read_in_a_summary_is_no_news_at_the_same_address(family, apart):
+    ana, ben, _cleo = family
+    for patient in (ana, ben):
+        who = {"patient_id": patient.pk, "actor": f"user:{patient.pk}"}
+        preferences.change_settings(changes={"digest": Digest.DAILY}, **who)
+    with clock.at(NOON):
+        read = [send(ana, news()), send(ana, news("We are looking for an assistant."))]
+    with clock.at(NOON + apart):
+        again = [send(ben, news()), send(ben, news("New chairs!"))]
+    for days in (0, 1):
+        run(at=FIVE + days * DAY)
+    assert by_mail(read) == [(DeliveryStatus.SKIPPED, Reason.MERGED), SENT]
+    assert by_mail(again) == [HAD_IT, SENT]
+
+
 def test_two_visits_are_never_the_same_message(family):
     """What is about a person has no double, however alike it reads."""
     same = AppointmentConfirmedPayload.example()
     made = [send(patient, same) for patient in family[:2]]
-    run()
+    run(at=clock.now() + SETTLES_FOR)
     assert by_mail(made) == [SENT, SENT]
 
 

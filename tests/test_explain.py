@@ -171,3 +171,13 @@ def test_a_number_that_said_stop_is_told_with_its_day(ana):
     assert text["says"] == "Not sent. Replied STOP on Nov 24"
     assert gates(text)["address_allowed"] == Reason.OPTED_OUT_STOP
     assert text["next_step"] == "Call; no override"
+
+
+def test_the_id_of_a_delivery_tells_of_that_delivery_alone(ana):
+    email_of(ana)
+    phone_of(ana, agreed=False)
+    text = delivery_of(send(ana), "sms")
+    run()
+    [told] = json.loads(explain(text, "--json"))["deliveries"]
+    assert (told["id"], told["reason"]) == (str(text.pk), Reason.NO_CONSENT)
+    assert "Email" not in explain(text)

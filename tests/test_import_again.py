@@ -72,6 +72,16 @@ def test_the_first_import_plans_and_tells_nobody_anything_at_once(bring_in):
 ALL = ["7-days", "2-days", "2-hours"]
 
 
+def test_who_was_here_before_by_the_same_file_is_not_told_as_somebody_new(bring_in, settled):
+    week = settled.location.reminder_rules.get(name="7-days")
+    week.audience = week.Audience.NEW
+    services.keep(week, actor=DESK)
+    before = row(BEN, appointment_id="B0", starts_at="2026-03-03 09:30", status="completed")
+    bring_in(row(BEN, appointment_id="B1"), before)
+    assert "7-days" not in planned(visit_called("B1"))
+    assert "7-days" in planned(settled)
+
+
 def test_each_source_has_a_first_import_of_its_own(bring_in, settled):
     bring_in(row(BEN), source="another")
     assert told(patient_called("P2", "another")) == []

@@ -163,6 +163,13 @@ def test_push_text_email_and_call_come_one_after_the_other(ana, reachable):
     assert call.subject == f"question:{ana.pk}"
 
 
+@pytest.mark.req("P-40")
+def test_a_preview_names_the_hour_of_each_rung(ana, reachable):
+    shown = patient_notification_service.preview(patient_id=ana.pk, payload=QuestionPayload())
+    hours = {each.channel: each.at and each.at - NOON for each in shown}
+    assert hours == {"in_app": 0 * HOUR, "push": 0 * HOUR, "sms": HOUR, "email": 2 * HOUR}
+
+
 def test_two_devices_are_one_rung(ana, reachable):
     device_of(ana, "https://push.example/2")
     made = ask(ana)

@@ -14,6 +14,7 @@ from notifications.models import Delivery, InboundText
 from notifications.providers import outbox_carrier
 from notifications.providers.outbox import OutboxMessage
 from portal.models import Appointment, User
+from portal.notification_types._visit import SETTLES_FOR
 from portal.services import default_reminder_rules
 from tests.clinic import a_visit
 from tests.conftest import signed_in
@@ -282,7 +283,7 @@ def test_a_whole_conversation_asked_confirmed_and_ended(desk, ana, location, pro
     default_reminder_rules(location)
     with clock.at(NOON - timedelta(days=3)):
         visit = a_visit(ana, NOON + timedelta(days=7), location=location, provider=provider)
-        run()
+    run(at=NOON - timedelta(days=3) + SETTLES_FOR)
     run(at=NOON)
     reply(desk, ANAS_NUMBER, quick="1")
     visit.refresh_from_db()

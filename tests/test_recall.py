@@ -378,3 +378,17 @@ def test_a_visit_is_closed_while_the_desk_pauses_and_nobody_locks_the_other_out(
     row.refresh_from_db()
     assert (row.due_on, row.paused_until) == (date(2026, 12, 10), None)
     assert set(planned(row)) == {"on-the-day", "30-after", "60-after"}
+
+
+@pytest.mark.parametrize("day", [date.min, date(1026, 12, 15), date(2062, 12, 15), date.max])
+def test_a_day_whose_year_was_mistyped_is_refused_and_named(ana, day):
+    for field in ("due_on", "last_visit_on"):
+        with pytest.raises(Refused, match="Check the year") as refusal:
+            start(ana, **{field: day})
+        assert refusal.value.field == field
+    row = start(ana)
+    for change, field in ((change_recall, "due_on"), (pause_recall, "until")):
+        with clock.at(AUTUMN), pytest.raises(Refused, match="Check the year"):
+            change(recall_id=row.pk, actor=DESK, **{field: day})
+    row.refresh_from_db()
+    assert (row.due_on, row.paused_until) == (DUE, None)

@@ -13,7 +13,15 @@ from django.urls import reverse
 from notifications import clock
 from notifications.models import AuditEvent, PatientNotification, ScheduledNotification
 from portal.models import Appointment, ClosedDay, Provider, ReminderRule
-from portal.services import confirm, default_reminder_rules, keep, mark_missed, remove, reword
+from portal.services import (
+    complete,
+    confirm,
+    default_reminder_rules,
+    keep,
+    mark_missed,
+    remove,
+    reword,
+)
 from portal.services.visit_calendar import replanning
 from tests.clinic import DENVER, DESK, NEW_YORK, a_visit, wall
 from tests.conftest import signed_in
@@ -135,6 +143,34 @@ def test_a_reminder_that_is_due_this_minute_still_goes_when_something_changes(
         keep(location, actor=DESK)
         run()
     assert told(ana)[-1] == "appointment_reminder"
+
+
+def test_a_renamed_rule_keeps_its_plan_when_its_old_name_goes_to_another(visit, rules, location):
+    week = rules.get(name="7-days")
+    week.name = "a-week"
+    keep(week, actor=DESK)
+    changed(rules, "2-days", is_active=False)
+    keep(ReminderRule(location=location, name="7-days", minutes_before=5 * MINUTES), actor=DESK)
+    assert list(due(visit).values()) == ["27 Nov 10:00", "29 Nov 10:00", "04 Dec 08:00"]
+
+
+@pytest.fixture
+def for_new(rules, location):
+    """At this place only who comes for the first time hears a week ahead."""
+    return changed(rules, "7-days", audience=ReminderRule.Audience.NEW)
+
+
+def test_who_was_here_meanwhile_is_no_longer_told_as_somebody_new(
+    visit, for_new, ana, ben, location, provider
+):
+    his = a_visit(ben, IN_TEN_DAYS + HOUR, location=location, provider=provider)
+    this_noon = a_visit(ana, NOON + HOUR, location=location, provider=provider)
+    with clock.at(NOON + 2 * HOUR):
+        complete(appointment_id=this_noon.pk, actor=DESK)
+        assert "7-days" not in plans(visit)
+        assert "7-days" in plans(his)
+        mark_missed(appointment_id=this_noon.pk, actor=DESK)  # it was a slip
+    assert "7-days" in plans(visit)
 
 
 def test_another_places_rules_and_visits_are_left_alone(visit, rules, ben, practice, provider):

@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
 
-from notifications import preferences
+from notifications import clock, preferences
 from notifications.enums import (
     Action,
     AuditAction,
@@ -240,6 +240,22 @@ def test_a_preview_shows_what_then_really_goes(ana, carrier):
         assert row.reason == decision.reason
         assert (row.status == DeliveryStatus.ACCEPTED) == (decision.action == Action.SEND)
     assert delivery_of(made, "email").level == shown["email"].decision.level == Level.L1
+
+
+@pytest.mark.req("P-40")
+def test_a_preview_says_when_it_would_go_and_until_when_it_is_held(ana):
+    email_of(ana)
+    phone_of(ana)
+    payload = AppointmentReminderPayload.example()
+    night = NOON + timedelta(hours=15)  # three in the morning
+    with clock.at(night):
+        shown = {
+            each.channel: each
+            for each in patient_notification_service.preview(patient_id=ana.pk, payload=payload)
+        }
+        assert shown["email"].at == night
+        assert shown["push"].at is None
+        assert shown["sms"].at == shown["sms"].decision.at == NOON + timedelta(hours=20)
 
 
 def test_what_already_ran_out_is_in_the_inbox_and_nowhere_else(ana, carrier):

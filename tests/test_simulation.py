@@ -14,6 +14,7 @@ from notifications.models import ContactPoint, Delivery, DeliveryAttempt, Schedu
 from portal.management.simulation.books import Books
 from portal.management.simulation.month import simulate
 from portal.models import Appointment
+from portal.notification_types._visit import SETTLES_FOR
 from portal.services import default_reminder_rules
 from tests.clinic import a_visit, wall
 from tests.engine import email_of, phone_of, run
@@ -55,8 +56,9 @@ def books(ana, location, provider) -> Books:
     default_reminder_rules(location)
     email_of(ana)
     phone_of(ana)
-    with clock.at(MONDAY):
+    with clock.at(MONDAY - SETTLES_FOR):
         a_visit(ana, wall("2026-11-24 16:00"), location=location, provider=provider)
+    with clock.at(MONDAY):
         while run().total:
             pass
     return Books()

@@ -13,6 +13,7 @@ from notifications.types import Refused
 from portal.models import Guardianship, PlannedTreatment, Statement
 from portal.services import (
     cancel,
+    depart,
     end_treatment,
     issue_statement,
     pay_statement,
@@ -120,6 +121,22 @@ def test_what_is_paid_cannot_be_withdrawn(ana):
         withdraw_statement(statement_id=row.pk, actor=DESK)
 
 
+def test_what_was_paid_by_somebody_who_left_since_is_noted_without_a_word(ana, ben):
+    hers, his = issue(ana), issue(ben)
+    depart(patient_id=ana.pk, departure="left", on=None, actor=DESK)
+    for row in (hers, his):
+        assert pay_statement(statement_id=row.pk, actor=DESK).paid_at is not None
+    assert (len(told(ana)), len(told(ben))) == (1, 2)
+
+
+def test_who_left_is_sent_no_statement_of_somebody_else(ana, ben):
+    depart(patient_id=ben.pk, departure="left", on=None, actor=DESK)
+    with pytest.raises(Refused, match="Who pays") as refusal:
+        issue(ana, guarantor_id=ben.pk)
+    assert refusal.value.field == "guarantor_id"
+    assert told(ana) == told(ben) == []
+
+
 def test_a_mail_about_what_is_paid_by_now_is_called_off(ana, outbox):
     email_of(ana)
     row = issue(ana)
@@ -197,6 +214,8 @@ def test_outside_the_portal_nothing_says_that_it_is_about_money(ana, outbox):
         ({"amount": Decimal("1E+400")}, "amount"),
         ({"amount": 12.5}, "amount"),
         ({"due_on": date(2026, 11, 30)}, "due_on"),
+        ({"due_on": date.max}, "due_on"),
+        ({"issued_on": date.min}, "issued_on"),
         ({"guarantor_id": "018f0000-0000-7000-8000-000000000000"}, "guarantor_id"),
     ],
 )

@@ -1,15 +1,18 @@
 """Any order of bookings, moves, STOPs, settings, outages and crashes: no message says a lie.
 
-A few hundred steps here; `python -m tests.test_story 10000` lives through as many as it is told.
+A hundred steps here; `STORY_STEPS=10000 pytest tests/test_story.py` lives through as many.
 """
 
+import os
+
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.story import Story
 
-STEPS_A_STORY = 40
+STEPS = int(os.environ.get("STORY_STEPS", "100"))
+STEPS_A_STORY = 25
 
 
 def live(*, steps: int) -> int:
@@ -21,6 +24,7 @@ def live(*, steps: int) -> int:
             max_examples=max(1, steps // STEPS_A_STORY),
             stateful_step_count=STEPS_A_STORY,
             deadline=None,
+            phases=[Phase.generate],  # printed as it was: shrinking takes long
             suppress_health_check=list(HealthCheck),
             derandomize=True,
             database=None,
@@ -33,4 +37,4 @@ def live(*, steps: int) -> int:
 @pytest.mark.req("SLO-5", "R-10")
 def test_whatever_happens_in_whatever_order_nothing_untrue_is_sent(settings):
     settings.NOTIFICATIONS_LEASE_SECONDS = "0"
-    assert live(steps=120) >= 90
+    assert live(steps=STEPS) >= STEPS * 0.7

@@ -123,6 +123,23 @@ def test_a_time_that_does_not_suit_is_not_offered(ana, waits, offers, options):
 
 @db
 @midday
+def test_a_visit_of_an_hour_is_not_squeezed_into_half_of_one(ana, ben, waits, offers, books):
+    hers, his = books(ana), books(ben, IN_A_MONTH + timedelta(hours=2))
+    reschedule(
+        appointment_id=hers.pk,
+        starts_at=IN_A_MONTH,
+        ends_at=IN_A_MONTH + 2 * HALF_AN_HOUR,
+        actor=DESK,
+    )
+    for patient, visit in ((ana, hers), (ben, his)):
+        waits(patient, appointment_id=visit.pk)
+    offers()
+    assert offers_to(ana) == []
+    assert len(offers_to(ben)) == 1
+
+
+@db
+@midday
 def test_who_waits_for_one_provider_hears_of_no_others_time(ana, ben, waits, offers):
     other = Provider.objects.create(name="Dr Haddad")
     waits(ana, provider_id=other.pk)
@@ -234,7 +251,7 @@ def test_another_patients_offer_is_nobodys_to_take(ana, ben, waits, offers):
 
 @db
 @midday
-@pytest.mark.parametrize("how", ["late", "closed", "left", "booked", "moved"])
+@pytest.mark.parametrize("how", ["late", "closed", "left", "booked", "moved", "busy"])
 def test_what_is_no_longer_so_cannot_be_taken(ana, ben, waits, offers, books, how):
     visit = books(ana)
     entry, opening = waits(ana, appointment_id=visit.pk), offers()
@@ -247,6 +264,8 @@ def test_what_is_no_longer_so_cannot_be_taken(ana, ben, waits, offers, books, ho
         leave_waiting_list(entry_id=entry.pk, actor=DESK)
     elif how == "booked":
         books(ben, FREE + timedelta(minutes=10))
+    elif how == "busy":
+        books(ana, FREE, provider=Provider.objects.create(name="Dr. Ray"))
     else:
         sooner = FREE - timedelta(days=1)
         reschedule(

@@ -17,7 +17,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from notifications import audit, calls, clock, contacts
+from notifications import audit, calls, clock, contacts, incoming
 from notifications.admin.base import ByPatient, ReadOnly
 from notifications.enums import ContactKind
 from notifications.facts import best_contact
@@ -98,7 +98,7 @@ class CallTaskAdmin(ByPatient, ReadOnly):
     def mark_called(self, request: HttpRequest, rows: QuerySet) -> None:
         actor = audit.actor_of(request.user)
         ids = list(rows.order_by("id").values_list("pk", flat=True))
-        done = sum(calls.mark_called(call_id=pk, actor=actor) for pk in ids)
+        done = sum(incoming.mark_called(call_id=pk, actor=actor) for pk in ids)
         said = ngettext("%(count)s call marked as made.", "%(count)s calls marked as made.", done)
         self.message_user(request, said % {"count": done}, messages.SUCCESS)
 

@@ -39,6 +39,7 @@ from notifications.types import Envelope
 OUTCOME_OF_SKIP = {
     Reason.EXPIRED: DeliveryStatus.EXPIRED,
     Reason.CANCELLED: DeliveryStatus.CANCELLED,
+    Reason.WITHDRAWN: DeliveryStatus.CANCELLED,
 }
 
 

@@ -26,6 +26,7 @@ SAID_ELSEWHERE = (Reason.MERGED, Reason.DUPLICATE)
 OVER = {
     Reason.ANSWERED: CallOutcome.ANSWERED,
     Reason.CANCELLED: CallOutcome.CANCELLED,
+    Reason.WITHDRAWN: CallOutcome.CANCELLED,
     Reason.DEPARTED: CallOutcome.CANCELLED,
 }
 

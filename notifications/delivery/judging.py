@@ -66,24 +66,40 @@ def decide_all(
 
 
 def _decided(rows: Iterable[tuple[Delivery, Facts, UUID | None]], *, tally: Tally) -> list[Verdict]:
-    """Decide in order; what is sent is counted before the next is decided on, a group once."""
+    """Decide in order; what is sent is counted before the next is decided on, a group once.
+
+    What is looked at ahead of its time comes last, and only goes along with what is due.
+    """
     verdicts: list[Verdict] = []
     begun: set[Hashable] = set()
-    for row, facts, contact_id in rows:
+    for each in sorted(rows, key=_is_ahead):
+        row, facts, contact_id = each
         verdict = _verdict(row, facts, contact_id)
-        group = verdict.is_sent and (summary_key(verdict) or household_key(verdict))
-        if verdict.is_sent and group not in begun:
+        group = summary_key(verdict) or household_key(verdict)
+        if verdict.is_sent and _is_ahead(each) and group not in begun:
+            continue
+        if verdict.is_sent:
             facts = tally.added_to(facts, row=row)
             verdict = _verdict(row, facts, contact_id)
-            begun |= {group} - {None} if _count(verdict, facts, tally) else set()
+        if verdict.is_sent:
+            tally.note(row, facts, is_part=group in begun)
+            begun |= {group} - {None}
         verdicts.append(verdict)
-    return verdicts
+    return [_along(verdict, begun) for verdict in verdicts]
 
 
-def _count(verdict: Verdict, facts: Facts, tally: Tally) -> bool:
-    if verdict.is_sent:
-        tally.note(verdict.row, facts)
-    return verdict.is_sent
+def _is_ahead(each: tuple[Delivery, Facts, UUID | None]) -> bool:
+    row, facts, _contact_id = each
+    return row.due_at > facts.now
+
+
+def _along(verdict: Verdict, begun: set[Hashable]) -> Verdict:
+    """Let what yielded go along with a text of its household that is sent: it is the same text."""
+    has_yielded = verdict.decision.reason == Reason.RATE_LIMITED
+    if not has_yielded or household_key(verdict) not in begun:
+        return verdict
+    facts = replace(verdict.facts, is_capped=False)
+    return replace(verdict, decision=decide(facts), facts=facts)
 
 
 def summary_key(verdict: Verdict) -> Hashable | None:

@@ -42,10 +42,10 @@ def _settle_lost_lease(row: Delivery, report: Report) -> None:
 
 
 @transaction.atomic
-def cancel_open(*, subject: str) -> int:
+def cancel_open(*, subject: str, reason: str = Reason.CANCELLED) -> int:
     """Cancel what has not left yet of every message about a subject; return how many."""
     rows = Delivery.objects.filter(notification__subject=subject, status__in=OPEN_STATUSES)
-    return _end(rows, DeliveryStatus.CANCELLED, reason=Reason.CANCELLED)
+    return _end(rows, DeliveryStatus.CANCELLED, reason=reason)
 
 
 @transaction.atomic
@@ -77,7 +77,7 @@ def _actions(row: PatientNotification) -> tuple[str, ...]:
     return payload.actions() if payload is not None else ()
 
 
-def _end(rows: QuerySet[Delivery], status: DeliveryStatus, *, reason: Reason) -> int:
+def _end(rows: QuerySet[Delivery], status: DeliveryStatus, *, reason: str) -> int:
     ended = [
         row
         for row in rows.select_related("notification").order_by("id")

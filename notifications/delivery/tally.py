@@ -31,11 +31,11 @@ class Tally:
             is_duplicate=facts.is_duplicate or _said(row, facts) in self.said,
         )
 
-    def note(self, row: Delivery, facts: Facts) -> None:
-        """Count a delivery that is sent at `facts.now`."""
+    def note(self, row: Delivery, facts: Facts, *, is_part: bool = False) -> None:
+        """Count a delivery that is sent at `facts.now`; as part of another it is no other text."""
         if row.contact is None:
             return
-        if facts.contact_kind == ContactKind.PHONE:
+        if facts.contact_kind == ContactKind.PHONE and not is_part:
             self.texts[row.contact.value_index].append(facts.now)
         if facts.same_as:
             self.said.add(_said(row, facts))

@@ -41,7 +41,8 @@ class Reason(models.TextChoices):
     ANSWERED = "answered", _("Patient had already read or confirmed")
     EXPIRED = "expired", _("The time to act had passed")
     CANCELLED = "cancelled", _("Appointment was changed before sending")
-    RATE_LIMITED = "rate_limited", _("Enough texts this week already")
+    WITHDRAWN = "withdrawn", _("No longer needed, and taken back")
+    RATE_LIMITED = "rate_limited", _("Enough texts for now already")
     PHI_BLOCKED = "phi_blocked", _("Text failed the privacy check")
     UNWRITABLE = "unwritable", _("The message could not be read or written")
 
@@ -77,6 +78,7 @@ NEXT_STEPS: dict[str, str] = {
     Reason.ANSWERED: _("None"),
     Reason.EXPIRED: _("Call"),
     Reason.CANCELLED: _("See the new reminder"),
+    Reason.WITHDRAWN: _("None"),
     Reason.RATE_LIMITED: _("E-mail, or override with a reason"),
     Reason.PHI_BLOCKED: _("Open the template"),
     Reason.UNWRITABLE: _("Call, and tell whoever runs the system"),

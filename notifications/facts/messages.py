@@ -34,6 +34,7 @@ def about_type(payload: NotificationPayload, channel: str) -> dict:
         "is_locked": channel in payload.locked,
         "is_on_by_default": channel in payload.channels,
         "passes_floor": payload.passes_floor,
+        "gone_because": payload.gone_because,
         "is_marketing": payload.purpose == Purpose.MARKETING,
     }
 

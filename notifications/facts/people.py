@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from notifications import consent, contacts, preferences
-from notifications.enums import ContactStatus, Purpose
+from notifications.enums import ContactKind, ContactStatus, Purpose
 from notifications.models import ConfidentialRequest, ContactPoint, PatientNotificationPreference
 from notifications.preferences import GeneralSettings
 from notifications.types import PatientProfile
@@ -45,9 +45,8 @@ class People:
 
     def addresses_of(self, patient_ids: Iterable[UUID]) -> list[ContactPoint]:
         """Return all addresses of some of them, of every kind."""
-        ids = set(patient_ids)
-        groups = (group for (owner, _kind), group in self.contacts.items() if owner in ids)
-        return [contact for group in groups for contact in group]
+        owners = [(owner, kind) for owner in set(patient_ids) for kind in ContactKind.values]
+        return [contact for key in owners for contact in self.contacts.get(key, ())]
 
     def settings_of(self, patient_id: UUID) -> GeneralSettings:
         return self.settings.get(patient_id, preferences.DEFAULTS)

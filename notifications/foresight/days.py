@@ -27,7 +27,7 @@ from notifications.enums import (
     PlanStatus,
     Reason,
 )
-from notifications.foresight.seen import Foreseen
+from notifications.foresight.seen import CALL_DUE, Foreseen
 from notifications.foresight.world import World
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from notifications.promotion import UNWRITABLE, Fate
@@ -37,7 +37,6 @@ from notifications.types import Rung
 logger = logging.getLogger(__name__)
 
 NOTHING_HELD = Switches()
-CALL_DUE = "due"
 
 
 class Days:
@@ -47,6 +46,9 @@ class Days:
         self._world, self._now = world, now
         self._seen: list[Foreseen] = []
         self._held: dict[UUID, list[tuple[Reason, datetime]]] = defaultdict(list)
+        for row in world.open.values():
+            if row.status == DeliveryStatus.HELD:
+                self._held[row.pk].append((Reason(row.reason), row.due_at))
 
     def live(self, *, until: datetime) -> list[Foreseen]:
         """Return what comes up to a moment (aware), in order of time."""
@@ -68,7 +70,7 @@ class Days:
         rest = [plan for plan in self._world.plans.values() if plan.due_at > self._now]
         numbers = self._world.numbers
         due += households.going_with(due, rest, numbers=numbers, now=self._now)
-        fates = promotion.fates(due, now=self._now)
+        fates = promotion.fates(due, now=self._now, profiles=self._world.people.profiles)
         for plan in sorted(due, key=lambda plan: (plan.patient_id, plan.due_at)):
             del self._world.plans[plan.pk]
             self._settle(plan, fates[plan.pk])
@@ -127,6 +129,7 @@ class Days:
     def _apply(self, verdict: Verdict) -> None:
         row, decision = verdict.row, verdict.decision
         row.status, row.reason = status_of(decision), decision.reason
+        row.reason_params = decision.params
         if decision.action == Action.HOLD:
             row.due_at = decision.at
             self._held[row.pk].append((decision.reason, decision.at))
@@ -200,6 +203,7 @@ class Days:
                 priority=str(message.priority),
                 level=int(row.level),
                 held=tuple(self._held.pop(row.pk, ())),
+                params=dict(row.reason_params),
             )
         )
 

@@ -19,6 +19,7 @@ from notifications.models import CallTask, Delivery
 # What each gate of `policy` makes sure of, in the order they are asked.
 GATES_SAID = {
     "in_time": _("There is still time to act"),
+    "still_here": _("The patient is still with the practice"),
     "readable": _("The message can be read"),
     "still_true": _("What it says is still true"),
     "not_answered": _("Nobody has answered yet"),
@@ -44,13 +45,13 @@ ASKED_OF = {
     "not_for_summary": (ContactKind.EMAIL,),
     "outside_quiet_hours": hours.HELD_KINDS,
     "within_text_hours": (ContactKind.PHONE,),
+    "within_advertising_hours": (ContactKind.PHONE,),
     "within_allowance": (ContactKind.PHONE,),
 }
 CALLS_ENDED = {
     CallOutcome.CALLED: _("Called"),
     CallOutcome.ANSWERED: _("No call needed: the patient answered"),
     CallOutcome.CANCELLED: _("No call needed: it was changed or called off"),
-    "within_advertising_hours": (ContactKind.PHONE,),
 }
 # Their reason is a whole sentence: the status before it would say nothing more.
 SAYS_IT_ALL = (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)

@@ -14,13 +14,14 @@ from django.db import transaction
 
 from notifications import windows
 from notifications.enums import CarrierEventKind
+from notifications.incoming.calling import mark_called
 from notifications.incoming.keeping import held, unsettled
 from notifications.incoming.receipts import keep_all, keep_receipt, settle_receipt
 from notifications.incoming.replies import mark_handled, settle_reply, take_reply
 from notifications.models import CarrierEvent
 from notifications.types import Receipt
 
-__all__ = ["mark_handled", "sweep", "take_receipts", "take_reply"]
+__all__ = ["mark_called", "mark_handled", "sweep", "take_receipts", "take_reply"]
 
 logger = logging.getLogger(__name__)
 

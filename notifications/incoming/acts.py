@@ -12,6 +12,11 @@ from notifications import clock, consent, contacts
 from notifications.enums import ContactStatus
 from notifications.incoming import answering
 from notifications.incoming.actions import Act, Action
+from notifications.incoming.calling import (
+    open_asked,
+    open_may_mean_the_visit,
+    open_not_understood,
+)
 from notifications.incoming.questions import ASKED, CONFIRM, Board
 from notifications.incoming.texts import (
     addresses_of,
@@ -75,10 +80,13 @@ FOR_A_PERSON = Outcome()
 
 
 def _stop(heard: Heard) -> Outcome:
-    """End every text to the number, confirmed once. Who may have meant the visit is asked."""
+    """End every text to the number, confirmed once. Who may have meant the visit is called."""
     is_about_a_visit = heard.action.act == Act.STOP_AND_ASK
     is_handled = bool(heard.addresses) and not is_about_a_visit
-    if _is_taken_back(heard):
+    is_taken_back = _is_taken_back(heard)
+    if is_about_a_visit:
+        open_may_mean_the_visit(heard.text, addresses=heard.addresses, actor=heard.actor)
+    if is_taken_back:
         return Outcome(is_handled=is_handled)
     contacts.opt_out(number=heard.number, actor=heard.actor)
     if has_said_so_before(heard.text):
@@ -106,11 +114,10 @@ def _help(heard: Heard) -> Outcome:
 
 
 def _call(heard: Heard) -> Outcome:
-    """Leave it open for a person, who calls: the one place where a call to make would be opened.
-
-    Which visit was meant they say on the phone.
-    """
+    """Leave it open for a person, who calls. Which visit was meant they say on the phone."""
     close_asked_back(heard.text, actor=heard.actor)
+    whose = {"addresses": heard.addresses, "board": heard.board}
+    open_asked(heard.text, **whose, actor=heard.actor)
     return Outcome(answer=heard.say("call") if heard.in_touch else "")
 
 
@@ -149,7 +156,10 @@ def _ask_back(heard: Heard) -> Outcome:
 
 
 def _leave(heard: Heard) -> Outcome:
-    """Leave it for a person; who said yes is told that somebody reads it."""
+    """Leave it for a person, who calls where we had asked back; a yes is told that it is read."""
+    if heard.board.was_asked_back:
+        whose = {"addresses": heard.addresses, "board": heard.board}
+        open_not_understood(heard.text, **whose, actor=heard.actor)
     return _read(heard) if heard.action.is_a_yes else FOR_A_PERSON
 
 

@@ -27,6 +27,7 @@ from notifications.types import Reply
 
 logger = logging.getLogger(__name__)
 
+ABOUT_QUESTIONS = (ReplyMeaning.CONFIRM, ReplyMeaning.UNCLEAR, ReplyMeaning.CALL)
 TRIES_AT_ONCE = 2  # a STOP should not wait for the sweep because of one passing fault
 
 
@@ -124,7 +125,7 @@ def _heard(text: InboundText, *, actor: str, is_late: bool) -> Heard:
     What it means may show only now: "both", to a number that was asked about two visits.
     """
     addresses, board = addresses_of(text), Board()
-    if text.meaning in (ReplyMeaning.CONFIRM, ReplyMeaning.UNCLEAR):
+    if text.meaning in ABOUT_QUESTIONS:
         board = board_at(text=text, addresses=[row for row in addresses if row.verified_at])
     action = action_for(
         text.text,

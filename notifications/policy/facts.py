@@ -23,6 +23,7 @@ class Facts(TimeFacts):
     is_followed: bool = False  # by a later rung of its ladder, or by a call
     is_readable: bool = True
     is_irrelevant: bool = False
+    gone_because: Reason = Reason.CANCELLED  # if it is irrelevant
     is_answered: bool = False
     together: str = ""  # what it may be one text with, to the same number
     l0_only: bool = False

@@ -45,7 +45,7 @@ def readable(facts: Facts) -> Decision | None:
 
 
 def still_true(facts: Facts) -> Decision | None:
-    return _skip(Reason.CANCELLED) if facts.is_irrelevant else None
+    return _skip(facts.gone_because) if facts.is_irrelevant else None
 
 
 def not_answered(facts: Facts) -> Decision | None:

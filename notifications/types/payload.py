@@ -23,6 +23,7 @@ from notifications.enums import (
     PatientNotificationPriority,
     PatientNotificationType,
     Purpose,
+    Reason,
     Shape,
 )
 
@@ -80,6 +81,7 @@ class NotificationPayload(ABC):
     passes_floor: ClassVar[bool] = False  # may text before 08:00
     shape: ClassVar[Shape] = Shape.FAN_OUT
     metadata_fields: ClassVar[tuple[str, ...]] = ()  # what the API shows of the payload
+    gone_because: ClassVar[Reason] = Reason.WITHDRAWN  # said where it is `irrelevant`
     settles_for: ClassVar[timedelta] = timedelta(0)  # outside: it may change again. Urgent: none
 
     def __new__(cls, **given: Any) -> Self:

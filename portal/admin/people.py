@@ -10,10 +10,13 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from notifications import clock
 from portal import services
+from portal.admin.coming import ComingPage
 from portal.admin.departures import DeparturePage
 from portal.admin.finding import FoundByPatient, people_meant
 from portal.admin.timeline import TimelinePage
@@ -36,6 +39,8 @@ class Person(forms.ModelForm):
 
     def clean_date_of_birth(self) -> str | None:
         born = self.cleaned_data["date_of_birth"]
+        if born is not None and born > timezone.localdate(clock.now()):
+            raise forms.ValidationError(_("Choose today, or a day that has passed."))
         return born.isoformat() if born else None
 
     def clean_username(self) -> str:
@@ -60,7 +65,7 @@ class PersonCreation(Person, AdminUserCreationForm):
 
 
 @admin.register(User)
-class PortalUserAdmin(TimelinePage, DeparturePage, UserAdmin):
+class PortalUserAdmin(TimelinePage, ComingPage, DeparturePage, UserAdmin):
     form, add_form = PersonChange, PersonCreation
     list_display = ("display_name", "username", "home_location", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "departure", "home_location", "language")

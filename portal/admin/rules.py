@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from portal.admin.dry_runs import Foreseeing
 from portal.admin.replanning import Replanning
 from portal.models import ClosedDay, ReminderRule
 from portal.services.rule_words import sentence_of
@@ -45,7 +46,7 @@ class RuleForm(forms.ModelForm):
 
 
 @admin.register(ReminderRule)
-class ReminderRuleAdmin(Replanning):
+class ReminderRuleAdmin(Foreseeing, Replanning):
     form = RuleForm
     autocomplete_fields = ("location",)
     list_display = ("name", "location", "what", "says", "is_active")

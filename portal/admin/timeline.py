@@ -86,14 +86,15 @@ class TimelinePage:
         except Refused as refusal:
             self.message_user(request, refusal.message, messages.WARNING)
             return redirect(reverse("admin:portal_user_timeline", args=[patient.pk]))
-        _record_view(request, patient)
+        record_view(request, patient, page="timeline")
         context = self.admin_site.each_context(request) | {
             "title": _("Timeline"),
             "opts": self.opts,
             "patient": patient,
             "told": told,
             "shown": _shown(told.entries, patient=patient),
-            "may_see_plans": request.user.has_perm(PLANS) and not before,
+            "may_see_coming": _may_see_plans(request),
+            "may_see_plans": _may_see_plans(request) and not before,
             "is_first": not before,
             "allowed": allowed,
             "only": kinds[0] if len(kinds) == 1 else "",
@@ -103,7 +104,9 @@ class TimelinePage:
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        more = {"may_see_timeline": may_see_timeline(request.user)} | (extra_context or {})
+        may_see = may_see_timeline(request.user)
+        more = {"may_see_timeline": may_see, "may_see_coming": may_see and _may_see_plans(request)}
+        more |= extra_context or {}
         return super().change_view(request, object_id, form_url, more)
 
 
@@ -111,13 +114,18 @@ def may_see_timeline(user: User) -> bool:
     return user.has_perms(NEEDED)
 
 
-def _record_view(request: HttpRequest, patient: User) -> None:
+def _may_see_plans(request: HttpRequest) -> bool:
+    return request.user.has_perm(PLANS)
+
+
+def record_view(request: HttpRequest, patient: User, *, page: str) -> None:
+    """Note that somebody looked at a page about a patient."""
     audit.record(
         action=AuditAction.VIEWED,
         actor=audit.actor_of(request.user),
         patient_id=patient.pk,
         obj=patient,
-        list="timeline",
+        list=page,
     )
 
 

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from notifications import audit
@@ -21,7 +22,8 @@ from notifications.templatetags.notification_text import visit_time
 from notifications.types import Refused
 from portal import services
 from portal.admin.through import ThroughServices
-from portal.models import Opening, WaitingListEntry
+from portal.models import Appointment, Opening, WaitingListEntry
+from portal.services.entries import check_times
 from portal.services.waiting_list import fitting
 
 CLOCK = _("On the wall clock of the location")
@@ -37,7 +39,7 @@ class WaitingListEntryAdmin(ThroughServices):
     ordering = ("created_at",)
     actions = ("leave",)
     entered = ("patient", "location", "provider", "appointment", "minutes", "notice_hours")
-    shown = ("patient_name", "location", "provider", "appointment", "minutes", "notice_hours")
+    shown = ("patient_name", "location", "provider", "before", "minutes", "notice_hours")
     shown += ("created_at", "ended_at")
 
     def add_row(self, cleaned: dict[str, Any], *, actor: str) -> WaitingListEntry:
@@ -52,6 +54,10 @@ class WaitingListEntryAdmin(ThroughServices):
             actor=actor,
             **named,
         )
+
+    @admin.display(description=_("before the visit"))
+    def before(self, row: WaitingListEntry) -> str:
+        return _linked(row.appointment)
 
     @admin.action(description=_("Take off the waiting list"), permissions=["change"])
     def leave(self, request: HttpRequest, rows: QuerySet) -> None:
@@ -81,6 +87,11 @@ class OpeningEntry(forms.ModelForm):
                 if cleaned.get(name):
                     typed = timezone.make_naive(cleaned[name])
                     cleaned[name] = typed.replace(tzinfo=ZoneInfo(location.zone))
+        if not self.errors:
+            try:
+                check_times(starts_at=cleaned["starts_at"], ends_at=cleaned["ends_at"])
+            except Refused as refusal:
+                self.add_error(refusal.field, refusal.message)
         return cleaned
 
 
@@ -106,14 +117,14 @@ class GiveForm(forms.Form):
 class OpeningAdmin(ThroughServices):
     patient_paths = ("taken_by__patient",)
     autocomplete_fields = ("provider", "location")
-    list_display = ("starts", "provider", "location", "answer_by", "taken_at", "closed_at")
+    list_display = ("starts", "provider", "location", "answers", "taken_at", "closed_at")
     list_filter = ("location", "provider", "starts_at")
     list_select_related = ("provider", "location", "taken_by")
     ordering = ("-starts_at",)
     actions = ("take_back",)
     entered = ("provider", "location", "starts_at", "ends_at", "answer_by")
-    shown = ("starts", "ends", "provider", "location", "answer_by", "created_at")
-    shown += ("taken_at", "taken_by", "visit", "closed_at")
+    shown = ("starts", "ends", "provider", "location", "answers", "created_at")
+    shown += ("taken_at", "patient_name", "booked", "closed_at")
     entry_form = OpeningEntry
     change_form_template = "admin/portal/opening/change_form.html"
 
@@ -137,6 +148,18 @@ class OpeningAdmin(ThroughServices):
     @admin.display(description=_("ends"))
     def ends(self, row: Opening) -> str:
         return visit_time(row.ends_at, row.location.zone)
+
+    @admin.display(description=_("answer by"), ordering="answer_by")
+    def answers(self, row: Opening) -> str:
+        return visit_time(row.answer_by, row.location.zone)
+
+    @admin.display(description=_("patient"))
+    def patient_name(self, row: Opening) -> str:
+        return row.taken_by.patient.display_name if row.taken_by else ""
+
+    @admin.display(description=_("Visit"))
+    def booked(self, row: Opening) -> str:
+        return _linked(row.visit)
 
     @admin.action(description=_("Take the offer back"), permissions=["change"])
     def take_back(self, request: HttpRequest, rows: QuerySet) -> None:
@@ -182,6 +205,14 @@ class OpeningAdmin(ThroughServices):
         said = _("The time was given and the patient told.")
         self.message_user(request, said, messages.SUCCESS)
         return True
+
+
+def _linked(visit: Appointment | None) -> str:
+    """Return when a visit is, as a link to it; nothing for none."""
+    if visit is None:
+        return ""
+    url = reverse("admin:portal_appointment_change", args=[visit.pk])
+    return format_html('<a href="{}">{}</a>', url, visit_time(visit.starts_at, visit.location.zone))
 
 
 def _record_views(request: HttpRequest, entries: QuerySet) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from notifications import audit, clock
 from notifications.enums import AuditAction, PlanStatus
 from notifications.types import Refused
+from portal import services
 from portal.importers.addresses import ACTOR
 from portal.importers.clashes import said_twice
 from portal.importers.decisions import Decision, Note, Situation, Step, decide
@@ -122,7 +124,15 @@ def write_visits(
     Appointment.objects.bulk_create(past)
     rows = [(visit.patient_id, visit) for visit in past]
     audit.record_many(action=AuditAction.IMPORTED, actor=ACTOR, rows=rows, change="recorded")
+    _know_who_was_here(past)
     return Written(steps=counts, plans=_plans_of(planned))
+
+
+def _know_who_was_here(past: Collection[Appointment]) -> None:
+    """Let the visits ahead go by it that their patients no longer come for the first time."""
+    kept = {visit.patient_id for visit in past if visit.status == Appointment.Status.COMPLETED}
+    if kept:
+        services.replan_visits(Q(patient__in=kept), actor=ACTOR)
 
 
 PLANNING = {Step.CREATE, Step.MOVE, Step.REOPEN}

@@ -4,6 +4,7 @@ import re
 from datetime import time
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +38,14 @@ class Practice(models.Model):
     )
     texts_a_week = models.PositiveSmallIntegerField(
         default=3, db_default=3, help_text="The same in any seven days."
+    )
+    text_price = models.DecimalField(  # for what a change of rules would cost
+        max_digits=6,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What one text costs you in US dollars, as your carrier bills it.",
     )
 
     def __str__(self) -> str:

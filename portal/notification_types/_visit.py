@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from notifications import clock
-from notifications.enums import Category, Purpose
+from notifications.enums import Category, Purpose, Reason
 from notifications.types import NotificationPayload, logistics, phi, public
 from portal.models import Appointment
 
@@ -25,6 +25,7 @@ class VisitPayload(NotificationPayload):
     category = Category.APPOINTMENTS
     purpose = Purpose.TREATMENT
     channels = ("in_app", "email", "sms", "push")
+    gone_because = Reason.CANCELLED
     metadata_fields = (
         "appointment_id",
         "appointment_date",

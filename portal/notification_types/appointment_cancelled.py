@@ -29,6 +29,10 @@ class AppointmentCancelledPayload(VisitPayload):
     def example(cls) -> Self:
         return cls(**example_fields())
 
+    def happens_at(self) -> None:
+        """It does not."""
+        return None
+
     def is_capped(self) -> bool:
         """Never: who has not heard of it comes for nothing."""
         return False

@@ -9,6 +9,7 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
+from portal.services.foreseeing import DryRun, dry_run, forecast
 from portal.services.forms import complete_form, request_form
 from portal.services.guardians import (
     begin_guardianship,
@@ -23,7 +24,7 @@ from portal.services.openings import (
     offer_time_of,
 )
 from portal.services.patients import come_back, depart, upcoming_visits
-from portal.services.places import keep, remove
+from portal.services.places import keep, remove, replan_visits
 from portal.services.recalls import (
     change_recall,
     complete_recall,
@@ -47,6 +48,7 @@ from portal.services.visits import (
 from portal.services.waiting_list import join_waiting_list, leave_waiting_list
 
 __all__ = [
+    "DryRun",
     "accept_opening",
     "answer",
     "begin_guardianship",
@@ -63,9 +65,11 @@ __all__ = [
     "date_guardianships",
     "default_reminder_rules",
     "depart",
+    "dry_run",
     "end_guardianship",
     "end_recall",
     "end_treatment",
+    "forecast",
     "issue_statement",
     "join_waiting_list",
     "leave_waiting_list",
@@ -79,6 +83,7 @@ __all__ = [
     "plan_treatment",
     "reminder_steps",
     "remove",
+    "replan_visits",
     "request_form",
     "reschedule",
     "upcoming_visits",

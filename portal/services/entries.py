@@ -19,6 +19,7 @@ from portal.models.zones import validate_zone
 
 LONGEST = timedelta(days=1)
 FURTHEST = timedelta(days=5 * 366)  # beyond that, somebody mistyped the year
+LONG_AGO = timedelta(days=120 * 366)  # nobody was a patient then
 
 
 def known(rows: models.QuerySet, row_id: UUID, field: str) -> Any:
@@ -65,7 +66,8 @@ def check_clock(location: Location) -> None:
 def check_times(*, starts_at: datetime, ends_at: datetime) -> None:
     """Raise Refused for times that no visit can have.
 
-    Those without a zone, an end before the start, more than a day, more than five years ahead.
+    Those without a zone, an end before the start, more than a day, more than five years ahead or
+    longer ago than somebody lives.
     """
     for field, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
         if timezone.is_naive(moment):
@@ -77,3 +79,5 @@ def check_times(*, starts_at: datetime, ends_at: datetime) -> None:
     if starts_at - clock.now() > FURTHEST:
         message = _("A visit cannot be more than five years ahead. Check the year.")
         raise Refused(message, field="starts_at")
+    if clock.now() - starts_at > LONG_AGO:
+        raise Refused(_("This day cannot be. Check the year."), field="starts_at")

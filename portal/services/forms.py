@@ -25,6 +25,8 @@ def request_form(
         raise Refused(_("A form needs a name."), field="name")
     if not User.objects.filter(pk=patient_id).exists():
         raise Refused(_("There is no such patient."), field="patient_id")
+    if not User.objects.filter(pk=patient_id, departure="").exists():
+        raise Refused(_("This person is no longer a patient here."), field="patient_id")
     visit = _visit_of(patient_id, appointment_id)
     form = _open_form(patient_id, visit, name.strip())
     if form is None:

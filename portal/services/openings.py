@@ -13,14 +13,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Opening, Provider, WaitingListEntry
 from portal.notification_types.opening_offer import OpeningOfferPayload
+from portal.services.entries import check_times
 from portal.services.planning import known, note
 from portal.services.visits import book, reschedule
-from portal.services.waiting_list import end_entry, fits, fitting
+from portal.services.waiting_list import end_entry, fits, fitting, is_busy
 
 ANSWER_BEFORE = timedelta(hours=1)  # the start, unless the desk says otherwise
 
@@ -93,12 +95,12 @@ def accept_opening(*, opening_id: UUID, entry_id: UUID, actor: str) -> Appointme
     )
     if opening.taken_by_id == entry.pk and opening.visit is not None:
         return opening.visit
-    _require_open(opening, entry)
     _hold_visit(entry)
+    _require_open(opening, entry)
     # The offers end first: inboxes are locked in the order they were told, the patient's with them.
     opening.taken_at, opening.taken_by = clock.now(), entry
     opening.save(update_fields=["taken_at", "taken_by"])
-    notification_scheduler_service.cancel(subject=opening.subject)
+    notification_scheduler_service.cancel(subject=opening.subject, reason=Reason.WITHDRAWN)
     opening.visit = _seat(opening, entry, actor=actor)
     opening.save(update_fields=["visit"])
     end_entry(entry, change="came_earlier", actor=actor)
@@ -116,7 +118,7 @@ def close_opening(*, opening_id: UUID, actor: str) -> Opening:
         opening.closed_at = clock.now()
         opening.save(update_fields=["closed_at"])
         note(opening, patient_id=None, change="taken_back", actor=actor)
-        notification_scheduler_service.cancel(subject=opening.subject)
+        notification_scheduler_service.cancel(subject=opening.subject, reason=Reason.WITHDRAWN)
     return opening
 
 
@@ -129,14 +131,11 @@ def _held(opening_id: UUID) -> Opening:
 
 
 def _check_times(*, starts_at: datetime, ends_at: datetime, answer_by: datetime | None) -> None:
-    given = {"starts_at": starts_at, "ends_at": ends_at, "answer_by": answer_by}
-    for field, moment in given.items():
-        if moment is not None and timezone.is_naive(moment):
-            raise Refused(_("A time needs its zone."), field=field)
+    check_times(starts_at=starts_at, ends_at=ends_at)  # a visit is to fit into it
+    if answer_by is not None and timezone.is_naive(answer_by):
+        raise Refused(_("A time needs its zone."), field="answer_by")
     if starts_at <= clock.now():
         raise Refused(_("This time has begun already."), field="starts_at")
-    if ends_at <= starts_at:
-        raise Refused(_("It must end after it starts."), field="ends_at")
     if answer_by is not None and not clock.now() < answer_by <= starts_at:
         raise Refused(_("Choose a time between now and when it starts."), field="answer_by")
 
@@ -178,15 +177,15 @@ def _require_open(opening: Opening, entry: WaitingListEntry) -> None:
         )
     if opening.closed_at is not None or opening.answer_by <= clock.now():
         raise Refused(_("This offer is over. Please call us for another time."), field="action")
-    if entry.ended_at is not None or not fits(entry, opening):
+    if entry.ended_at is not None or not fits(entry, opening) or is_busy(entry, opening):
         raise Refused(_("This time does not suit your visit any more."), field="action")
     _require_free(opening, but=entry.appointment_id)
 
 
 def _hold_visit(entry: WaitingListEntry) -> None:
-    """Lock the visit before any inbox, as everything does that changes a visit."""
+    """Lock the visit before any inbox, as everything does that changes a visit; read it anew."""
     if entry.appointment_id is not None:
-        Appointment.objects.select_for_update().filter(pk=entry.appointment_id).first()
+        entry.appointment = Appointment.objects.select_for_update().get(pk=entry.appointment_id)
 
 
 def _seat(opening: Opening, entry: WaitingListEntry, *, actor: str) -> Appointment:

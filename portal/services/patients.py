@@ -17,6 +17,9 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.access import zone_of
 from portal.models import Appointment, Departure, User
+from portal.services.recalls import resume_recalls
+from portal.services.statements import resume_statements
+from portal.services.treatments import resume_treatments
 from portal.services.visits import cancel
 
 
@@ -49,14 +52,18 @@ def depart(*, patient_id: UUID, departure: str, on: date | None, actor: str) -> 
 def come_back(*, patient_id: UUID, actor: str) -> User:
     """Note that somebody is a patient again, or was never gone; twice changes nothing.
 
-    What was cancelled stays cancelled: visits are booked anew. An account that was closed stays
-    so until somebody opens it. Raises Refused for an unknown patient.
+    Visits that were cancelled are booked anew; what recalls, planned treatment and statements
+    still ask for is planned again. An account that was closed stays so until somebody opens it.
+    Raises Refused for an unknown patient.
     """
     patient = _locked(patient_id)
     if patient.departure:
         patient.departure, patient.departed_on = "", None
         patient.save(update_fields=["departure", "departed_on"])
         _note(patient, change="came_back", actor=actor)
+        resume_recalls(patient.pk)
+        resume_treatments(patient.pk)
+        resume_statements(patient.pk)
     return patient
 
 

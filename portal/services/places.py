@@ -6,6 +6,8 @@ hours and rules. What has been sent stays as it was.
 """
 
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
@@ -28,10 +30,9 @@ def keep(setting: Setting, *, actor: str) -> Replanned:
     """
     if isinstance(setting, ReminderRule):
         check_rule(setting)
-    before = type(setting).objects.filter(pk=setting.pk).first()
-    concerned = _concerned(setting) if before is None else _concerned(setting) | _concerned(before)
+    visits = visits_concerned(setting)
     setting.save()
-    return replan_visits(concerned, actor=actor)
+    return _replan(visits, actor=actor)
 
 
 @transaction.atomic
@@ -40,30 +41,45 @@ def remove(setting: Setting, *, actor: str) -> Replanned:
 
     A location or provider whom any visit names stays: raises ProtectedError.
     """
-    concerned = _concerned(setting)
+    visits = visits_concerned(setting)
     setting.delete()
-    return replan_visits(concerned, actor=actor)
+    return _replan(visits, actor=actor)
+
+
+def visits_concerned(setting: Setting) -> QuerySet[Appointment]:
+    """Return the visits that depend on a setting as it stands in the tables, or as it is given."""
+    before = type(setting).objects.filter(pk=setting.pk).first()
+    both = [setting] if before is None else [setting, before]
+    concerned = reduce(or_, map(_concerned, both))
+    reach = max(getattr(each, "minutes_after", None) or 0 for each in both)
+    return unfinished_visits(reach=reach).filter(concerned)
 
 
 def replan_visits(concerned: Q, *, actor: str) -> Replanned:
     """Re-plan the visits that are not over and done with, among those of a condition."""
-    visits = unfinished_visits().filter(concerned)
+    return _replan(unfinished_visits().filter(concerned), actor=actor)
+
+
+def _replan(visits: QuerySet[Appointment], *, actor: str) -> Replanned:
     return replan_all(visits, Manner(actor=actor, is_change=True))
 
 
-def unfinished_visits() -> QuerySet[Appointment]:
-    """Return the visits about which something is still to be sent, or may be: in order of ids."""
+def unfinished_visits(*, reach: int = 0) -> QuerySet[Appointment]:
+    """Return the visits about which something is still to be sent, or may be: in order of ids.
+
+    `reach`: minutes after a visit that a rule reaches which is not in the tables, or no longer.
+    """
     now = clock.now()
     ahead = Q(status__in=Appointment.UPCOMING, starts_at__gt=now)
     over = Q(status__in=(Appointment.Status.MISSED, Appointment.Status.COMPLETED))
-    return Appointment.objects.filter(ahead | over & Q(ends_at__gt=_reaches_back(now))).order_by(
-        "pk"
-    )
+    return Appointment.objects.filter(
+        ahead | over & Q(ends_at__gt=_reaches_back(now, reach))
+    ).order_by("pk")
 
 
-def _reaches_back(now: datetime) -> datetime:
+def _reaches_back(now: datetime, reach: int) -> datetime:
     longest = ReminderRule.objects.aggregate(longest=Max("minutes_after"))["longest"] or 0
-    return now - timedelta(minutes=longest) - AFTERWARDS
+    return now - timedelta(minutes=max(longest, reach)) - AFTERWARDS
 
 
 def _concerned(setting: Setting) -> Q:

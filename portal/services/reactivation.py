@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment
 from portal.notification_types.patient_reactivation import PatientReactivationPayload
@@ -21,7 +22,7 @@ def plan_reactivation(patient_id: UUID) -> None:
     ago than that invites nobody: its day has passed, such as of an old book that is imported.
     """
     subject = f"reactivation:{patient_id}"
-    notification_scheduler_service.cancel(subject=subject)
+    notification_scheduler_service.cancel(subject=subject, reason=Reason.WITHDRAWN)
     visit = last_visit_of(patient_id)
     if visit is None:
         return

@@ -16,7 +16,7 @@ from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, RecallSchedule, User
-from portal.services.planning import held_patient, known, note
+from portal.services.planning import check_days, known, note, patient_here
 from portal.services.recall_plans import STEPS, plan_cycle
 from portal.services.timing import day_of, months_later
 
@@ -41,8 +41,9 @@ def start_recall(
     place of the cleaning (CDT D4910 instead of D1110): it ends a hygiene recall, and while it is
     in force none can start. Raises Refused naming the field.
     """
-    patient = held_patient(patient_id)
+    patient = patient_here(patient_id)
     _check(kind=kind, months=months, max_reminders=max_reminders)
+    check_days(last_visit_on=last_visit_on, due_on=due_on)
     if due_on is None and last_visit_on is None:
         raise Refused(_("Say when it is due, or when the last visit was."), field="due_on")
     _make_way(patient, kind=kind, actor=actor)
@@ -80,6 +81,7 @@ def change_recall(
     new_months = row.months if months is None else months
     new_most = row.max_reminders if max_reminders is None else max_reminders
     _check(kind=row.kind, months=new_months, max_reminders=new_most)
+    check_days(due_on=due_on)
     if due_on is None and row.last_visit_on and new_months != row.months:
         due_on = months_later(row.last_visit_on, new_months)
     row.months, row.max_reminders = new_months, new_most
@@ -90,6 +92,7 @@ def change_recall(
 def pause_recall(*, recall_id: UUID, until: date | None, actor: str) -> RecallSchedule:
     """Ask nothing before a day; None ends the pause. What falls into it is left out."""
     row = _in_force(recall_id)
+    check_days(paused_until=until)
     row.paused_until = until
     return _move(row, due_on=row.due_on, change="paused" if until else "resumed", actor=actor)
 
@@ -124,6 +127,13 @@ def reopen_recall(*, recall_id: UUID, on: date, actor: str) -> RecallSchedule:
         return row
     row.last_visit_on = None
     return _move(row, due_on=on, change="reopened", actor=actor)
+
+
+def resume_recalls(patient_id: UUID) -> None:
+    """Plan what the recalls in force of somebody who is a patient again ask for."""
+    rows = RecallSchedule.objects.select_for_update().filter(patient=patient_id, ended_at=None)
+    for row in rows.order_by("pk"):
+        plan_cycle(row)
 
 
 def plan_recalls(*, after: UUID | None = None, limit: int = 100) -> tuple[int, UUID | None]:
@@ -223,7 +233,7 @@ def _move(row: RecallSchedule, *, due_on: date, change: str, actor: str) -> Reca
     row.save()
     note(row, patient_id=row.patient_id, change=change, actor=actor)
     notification_scheduler_service.cancel(
-        subject=row.subject, reason=Reason.CANCELLED, rules=list(STEPS) if stays else None
+        subject=row.subject, reason=Reason.WITHDRAWN, rules=list(STEPS) if stays else None
     )
     plan_cycle(row)
     return row

@@ -65,6 +65,20 @@ def stop_asking(visit: Appointment) -> None:
     replan([visit], Manner(reason=Reason.ANSWERED, told={visit.subject: clock.now()}))
 
 
+def refresh_others(visit: Appointment) -> None:
+    """Let a patient's visits ahead go by whether they come for the first time, after this one.
+
+    One that somebody is changing at this moment is left to them: whoever holds it may wait for us.
+    """
+    ahead = Appointment.objects.filter(
+        patient=visit.patient_id, status__in=Appointment.UPCOMING, starts_at__gt=clock.now()
+    ).exclude(pk=visit.pk)
+    held = ahead.select_for_update(of=("self",), skip_locked=True)
+    others = list(held.select_related("location", "provider", "patient").order_by("pk"))
+    if others:
+        replan(others, Manner(is_change=True))
+
+
 def reminder_steps(*, starts_at: datetime, zone: str, rules: Mapping[str, int]) -> list[VisitPlan]:
     """Return the reminders of a visit that nobody booked yet, the earliest first.
 

@@ -84,6 +84,8 @@ def _timing(rule: ReminderRule) -> Iterable[Refused]:
         wanted, unwanted = unwanted, wanted
     if wanted is None or unwanted is not None:
         yield _wrong_side(is_afterwards=is_afterwards)
+    elif wanted > LONGEST:
+        yield Refused(_("A year is the longest."), field=_field(rule))
     elif is_afterwards and timedelta(minutes=wanted) >= LATEST[rule.what]:
         yield Refused(_("So long after a visit this is not sent any more."), field="minutes_after")
     elif not is_afterwards and timedelta(minutes=wanted) <= LAST_MOMENT:
@@ -91,8 +93,6 @@ def _timing(rule: ReminderRule) -> Iterable[Refused]:
             _("This is too late: half an hour before a visit nobody reads it any more."),
             field="minutes_before",
         )
-    elif wanted > LONGEST:
-        yield Refused(_("A year is the longest."), field="minutes_before")
 
 
 def _wrong_side(*, is_afterwards: bool) -> Refused:

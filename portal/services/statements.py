@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service
 from notifications.types import Refused
@@ -20,7 +21,7 @@ from portal.access import wards_of
 from portal.models import Statement, User
 from portal.notification_types.payment_confirmation import PaymentConfirmationPayload
 from portal.notification_types.payment_due import PaymentDuePayload
-from portal.services.planning import held_patient, known, note, plan_steps
+from portal.services.planning import check_days, held_patient, known, note, plan_steps
 from portal.services.timing import A_DAY, Step, day_of, steps_about, zone_of
 
 # Days after the day it is due, by the name of the step.
@@ -44,11 +45,15 @@ def issue_statement(
     """Issue a statement in US dollars, tell who pays, and plan what reminds them.
 
     That is `guarantor_id`, else the patient's guarantor, else the patient. `issued_on` is today
-    if None. Raises Refused naming the field.
+    if None. Raises Refused naming the field, and for a payer who died or left.
     """
     patient = held_patient(patient_id)
     payer_id = guarantor_id or patient.guarantor_id or patient.pk
     payer = known(User.objects, payer_id, "guarantor_id")
+    if payer.departure:
+        message = _("Who pays is no longer a patient here. Choose who pays instead.")
+        raise Refused(message, field="guarantor_id")
+    check_days(issued_on=issued_on, due_on=due_on)
     zone = zone_of(payer.pk)
     issued_on = issued_on or day_of(clock.now(), zone=zone)
     if due_on < issued_on:
@@ -79,7 +84,8 @@ def pay_statement(
 ) -> Statement:
     """Note that a statement is paid: no reminder any more, and a receipt. Twice: no change.
 
-    `paid_on` is today if None. Raises Refused for one that was withdrawn.
+    `paid_on` is today if None. Who died or left gets no receipt. Raises Refused for one that was
+    withdrawn.
     """
     row = _held(statement_id)
     if row.paid_at is not None:
@@ -88,6 +94,8 @@ def pay_statement(
         raise Refused(_("This statement was withdrawn."), field="statement_id")
     row.paid_at = clock.now()
     _close(row, change="paid", actor=actor)
+    if row.guarantor.departure:
+        return row
     patient_notification_service.create_notification(
         patient_id=row.guarantor_id,
         payload=PaymentConfirmationPayload(
@@ -117,6 +125,13 @@ def withdraw_statement(*, statement_id: UUID, actor: str) -> Statement:
     return row
 
 
+def resume_statements(payer_id: UUID) -> None:
+    """Plan what reminds somebody who is a patient again of what is still to be paid."""
+    rows = Statement.objects.select_for_update().filter(guarantor=payer_id)
+    for row in rows.filter(paid_at=None, withdrawn_at=None).order_by("pk"):
+        _plan(row, zone=zone_of(payer_id))
+
+
 def may_know_of(patient: User, *, person: User) -> bool:
     """Return whether somebody is the patient, or may act for them now."""
     return person.pk == patient.pk or wards_of(person).filter(patient=patient).exists()
@@ -143,7 +158,7 @@ def _in_cents(amount: Decimal) -> Decimal:
 def _close(row: Statement, *, change: str, actor: str) -> None:
     row.save(update_fields=["paid_at", "withdrawn_at"])
     note(row, patient_id=row.patient_id, change=change, actor=actor)
-    notification_scheduler_service.cancel(subject=row.subject)
+    notification_scheduler_service.cancel(subject=row.subject, reason=Reason.WITHDRAWN)
 
 
 # -- what is said --------------------------------------------------------------------------------

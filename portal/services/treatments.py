@@ -11,11 +11,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import clock
+from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import PlannedTreatment, Provider
 from portal.notification_types.clinical_recommendation import ClinicalRecommendationPayload
-from portal.services.planning import held_patient, known, note, plan_steps
+from portal.services.planning import check_days, known, note, patient_here, plan_steps
 from portal.services.timing import A_DAY, Step, day_of, steps_about, still_to_go, zone_of
 
 STEPS = {"14-after": 14, "45-after": 45}  # days after it was agreed on
@@ -37,10 +38,11 @@ def plan_treatment(
     `planned_on` is today if None. Whoever has any visit ahead, or is done, is not reminded.
     Raises Refused naming the field.
     """
-    patient = held_patient(patient_id)
+    patient = patient_here(patient_id)
     provider = known(Provider.objects, provider_id, "provider_id")
     if not summary.strip():
         raise Refused(_("Say what is planned."), field="summary")
+    check_days(planned_on=planned_on)
     zone = zone_of(patient.pk)
     today = day_of(clock.now(), zone=zone)
     if planned_on is not None and planned_on > today:
@@ -66,8 +68,15 @@ def end_treatment(*, treatment_id: UUID, actor: str) -> PlannedTreatment:
         row.ended_at = clock.now()
         row.save(update_fields=["ended_at"])
         note(row, patient_id=row.patient_id, change="ended", actor=actor)
-        notification_scheduler_service.cancel(subject=row.subject)
+        notification_scheduler_service.cancel(subject=row.subject, reason=Reason.WITHDRAWN)
     return row
+
+
+def resume_treatments(patient_id: UUID) -> None:
+    """Plan what is still open of somebody who is a patient again."""
+    rows = PlannedTreatment.objects.select_for_update(of=("self",)).select_related("provider")
+    for row in rows.filter(patient=patient_id, ended_at=None).order_by("pk"):
+        _plan(row, zone=zone_of(patient_id))
 
 
 def _plan(row: PlannedTreatment, *, zone: str) -> None:

@@ -18,10 +18,12 @@ from portal.services.recalls import hold_recall, recall_of, settle_recall
 from portal.services.reminders import (
     plan_aftermath,
     plan_reminders,
+    refresh_others,
     refresh_plans,
     remind_unheard,
     stop_asking,
 )
+from portal.services.timing import day_of
 
 Status = Appointment.Status
 
@@ -141,13 +143,14 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
 def complete(
     *, appointment_id: UUID, actor: str, treatment: str = "", watch_for: str = ""
 ) -> Appointment:
-    """Note that a visit took place. Corrects one that was marked as missed.
+    """Note that a visit took place, on its day or later. Corrects one that was marked as missed.
 
     Who was treated is asked some days later how they are: `treatment` says what was done and
     `watch_for` when to call at once, in words the patient knows. They can be added later.
     """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
+    _require_its_day(visit)
     hold_recall(visit)
     is_news = visit.status != Status.COMPLETED
     if is_news:
@@ -207,6 +210,13 @@ def _require_not_cancelled(visit: Appointment) -> None:
         raise Refused(_("This visit was cancelled."), field="status")
 
 
+def _require_its_day(visit: Appointment) -> None:
+    """Refuse to close a visit of a later day; who is early may be done before it was to begin."""
+    zone = visit.location.zone
+    if day_of(visit.starts_at, zone=zone) > day_of(clock.now(), zone=zone):
+        raise Refused(_("This visit has not begun yet."), field="starts_at")
+
+
 def _note(visit: Appointment, *, change: str, actor: str) -> None:
     """Write who changed the book, in the same transaction."""
     audit.record(
@@ -228,7 +238,11 @@ def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -
 
 
 def _carry_on(visit: Appointment, *, actor: str) -> None:
-    """Plan what comes after a visit that took place, or did not after all: recall, invitation."""
+    """Plan what comes after a visit that took place, or did not after all.
+
+    The next recall, an invitation, and what is for those who come for the first time or again.
+    """
+    refresh_others(visit)
     settle_recall(visit, actor=actor)
     plan_reactivation(visit.patient_id)
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from notifications import clock
 from notifications.types import Refused
 from portal.models import Appointment, Location, Opening, Provider, WaitingListEntry
-from portal.services.planning import held_patient, known, note
+from portal.services.planning import known, note, patient_here
 
 LONGEST_VISIT = 8 * 60  # minutes
 LONGEST_NOTICE = 14 * 24  # hours
@@ -33,7 +33,7 @@ def join_waiting_list(
     No provider: any of them. `minutes` is the time they need, `notice_hours` how long before it
     they must know. Raises Refused naming the field.
     """
-    patient = held_patient(patient_id)
+    patient = patient_here(patient_id)
     _check(minutes=minutes, notice_hours=notice_hours)
     entry = WaitingListEntry(
         patient=patient,
@@ -80,10 +80,17 @@ def fitting(opening: Opening) -> list[WaitingListEntry]:
 def fits(entry: WaitingListEntry, opening: Opening) -> bool:
     """Return whether somebody who waits here could come then and would gain by it."""
     visit = entry.appointment
-    needed = timedelta(minutes=entry.minutes)
+    asked = timedelta(minutes=entry.minutes)
+    needed = asked if visit is None else max(asked, visit.ends_at - visit.starts_at)
     is_earlier = visit is None or (visit.is_upcoming and opening.starts_at < visit.starts_at)
     in_time = opening.starts_at - clock.now() >= timedelta(hours=entry.notice_hours)
     return is_earlier and in_time and needed <= opening.ends_at - opening.starts_at
+
+
+def is_busy(entry: WaitingListEntry, opening: Opening) -> bool:
+    """Return whether the patient has something else at that hour."""
+    others = _at_that_hour(opening).exclude(pk=entry.appointment_id)
+    return others.filter(patient=entry.patient_id).exists()
 
 
 def _candidates(opening: Opening) -> QuerySet[WaitingListEntry]:

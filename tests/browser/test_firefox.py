@@ -93,7 +93,7 @@ def test_a_message_rings_in_firefox_until_ana_signs_out_there(site, desk, fox, p
     assert len(push.registered) == 1
 
     fox.press("[id='id-message_from_provider.push']")
-    assert "Saved" in soon(lambda: fox.ask(SAVED))
+    assert soon(lambda: "Saved" in (fox.ask(SAVED) or ""))
     # Urgent: this story is told at any hour, quiet ones too.
     desk.tell(patient_id=ana, texts=["Impacted molar, lower left"], priority="urgent")
     site.manage("run_due")

@@ -70,7 +70,8 @@ def test_this_devices_zone_is_offered(visitor, reachable):
     page = visitor(timezone_id="Europe/Lisbon").sign_in(reachable, SETTINGS)
 
     page.get_by_role("button", name="Use this device’s zone").click()
-    page.get_by_role("button", name="Save", exact=True).click()
+    form = page.locator("form", has=page.get_by_label("Time zone", exact=True))
+    form.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.get_by_text("Language and time zone are saved.")).to_be_visible()
     expect(page.get_by_label("Time zone", exact=True)).to_have_value("Europe/Lisbon")

@@ -1,4 +1,4 @@
-"""`manage.py explain NOTIFICATION`: what became of one message, a channel each, and why.
+"""`manage.py explain ID`: what became of one message, or of one of its deliveries, and why.
 
 No bodies and no whole addresses: what is printed may go into a ticket.
 """
@@ -34,11 +34,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("notification", metavar="NOTIFICATION", help="its id")
+        parser.add_argument("id", metavar="ID", help="of a notification or of a delivery")
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        notification = _notification(options["notification"])
+        notification, only = _meant(options["id"])
         audit.record(
             action=AuditAction.VIEWED,
             actor=ACTOR,
@@ -48,25 +48,34 @@ class Command(BaseCommand):
         profiles = profiles_for([notification.patient_id])
         zone = profiles.get(notification.patient_id, PatientProfile()).zone
         with timezone.override(zone):  # the same clock as the patient's own page
-            account = _account(notification)
+            account = _account(notification, only=only)
             told = json.dumps(account) if options["json"] else "\n".join(_lines(account))
         self.stdout.write(told)
 
 
-def _notification(text: str) -> PatientNotification:
+def _meant(text: str) -> tuple[PatientNotification, UUID | None]:
+    """Return the message, and the one delivery that is asked about if it is one."""
     try:
-        return PatientNotification.objects.get(pk=UUID(text))
+        found = UUID(text)
+        if row := Delivery.objects.select_related("notification").filter(pk=found).first():
+            return row.notification, row.pk
+        return PatientNotification.objects.get(pk=found), None
     except (ValueError, PatientNotification.DoesNotExist):
-        raise CommandError(f"There is no notification with the id {text}.") from None
+        raise CommandError(
+            f"There is no notification with the id {text}, nor a delivery."
+        ) from None
 
 
 # -- what is known ------------------------------------------------------------------------------
 
 
-def _account(notification: PatientNotification) -> Account:
-    """Return what became of a message, JSON-ready. A fixed number of queries."""
+def _account(notification: PatientNotification, *, only: UUID | None) -> Account:
+    """Return what became of a message, JSON-ready; with `only`, one delivery's part of it.
+
+    A fixed number of queries.
+    """
     rows = notification.deliveries.select_related("contact").prefetch_related("tries")
-    rows = list(rows.order_by("id"))
+    rows = [row for row in rows.order_by("id") if only in (None, row.pk)]
     gates = {each.delivery_id: each.gates for each in explain(notification)}
     receipts = _receipts_of([row.pk for row in rows])
     return {

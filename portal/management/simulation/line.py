@@ -11,6 +11,8 @@ from notifications.scheduler import notification_scheduler_service
 
 Act = Callable[[], Any]
 
+MOST_RUNS = 1000  # of the engine at one moment; what is due and done is due no more
+
 
 class Line:
     """Plays acts in order, and between them the engine whenever something is due.
@@ -59,5 +61,8 @@ class Line:
         if due is None or due > self.now:
             return
         self._ticked = True
-        while notification_scheduler_service.run_due().total:
+        for _run in range(MOST_RUNS):
+            if not notification_scheduler_service.run_due().total:
+                return
             self._after()
+        raise RuntimeError(f"the engine finds no rest at {self.now:%F %H:%M}")

@@ -6,7 +6,13 @@
 from portal.services.visit_calendar.facts import VisitFacts
 from portal.services.visit_calendar.hours import Hours
 from portal.services.visit_calendar.known import Known, known_about
-from portal.services.visit_calendar.replanning import Manner, Replanned, replan, replan_all
+from portal.services.visit_calendar.replanning import (
+    Manner,
+    Replanned,
+    plans_if,
+    replan,
+    replan_all,
+)
 from portal.services.visit_calendar.visit_plans import VisitPlan, plans_of, to_plan
 
 __all__ = [
@@ -17,6 +23,7 @@ __all__ = [
     "VisitFacts",
     "VisitPlan",
     "known_about",
+    "plans_if",
     "plans_of",
     "replan",
     "replan_all",

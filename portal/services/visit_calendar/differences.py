@@ -10,7 +10,7 @@ from portal.models import Appointment, ReminderRule
 from portal.services.visit_calendar.visit_plans import VisitPlan
 
 # A plan that ended so is not made again: the patient is here already, or nobody could write it.
-FINAL = frozenset({Reason.ANSWERED, Reason.CANCELLED, Reason.UNWRITABLE})
+FINAL = frozenset({Reason.ANSWERED, Reason.CANCELLED, Reason.WITHDRAWN, Reason.UNWRITABLE})
 
 
 @dataclass(kw_only=True)
@@ -41,8 +41,9 @@ def differences(
     mine = [row for row in rows if row.key.startswith(_stem(visit))]
     standing = [row for row in mine if row.status == PlanStatus.PLANNED]
     found, kept = Differences(), set()
+    row_of = _paired(steps, standing, visit)
     for step in steps:
-        row = _row_of(step, standing, visit)
+        row = row_of.get(step.rule)
         if row is None:
             if step in wanted and not _is_settled(step, mine, visit, now):
                 found.added.append((step, _key(visit, step, mine)))
@@ -70,11 +71,22 @@ def _key(visit: Appointment, step: VisitPlan, rows: Sequence[Plan]) -> str:
     return f"{first}:{used + 1}" if used else first
 
 
-def _row_of(step: VisitPlan, rows: Sequence[Plan], visit: Appointment) -> Plan | None:
-    """Return the plan of a step: its rule's, or one for the same moment from before a renaming."""
-    now_valid = [row for row in rows if row.revision == visit.revision]
-    by_rule = [row for row in now_valid if row.rule == step.rule]
-    return next(iter(by_rule or [row for row in now_valid if _is_same(row, step)]), None)
+def _paired(
+    steps: Sequence[VisitPlan], rows: Sequence[Plan], visit: Appointment
+) -> dict[str, Plan]:
+    """Return the plan of each step by its rule, none for two of them.
+
+    It is its rule's own, else one for the same moment from before a renaming.
+    """
+    left = [row for row in rows if row.revision == visit.revision]
+    paired: dict[str, Plan] = {}
+    for is_its in (lambda row, step: row.rule == step.rule, _is_same):
+        for step in steps:
+            row = next((row for row in left if is_its(row, step)), None)
+            if row is not None and step.rule not in paired:
+                paired[step.rule] = row
+                left.remove(row)
+    return paired
 
 
 def _is_same(row: Plan, step: VisitPlan) -> bool:

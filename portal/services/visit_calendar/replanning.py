@@ -6,7 +6,8 @@ run changes nothing. What has become a message is left alone.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.db.models import QuerySet
 from notifications import audit, clock, plans
 from notifications.crypto import keys_loaded
 from notifications.enums import AuditAction, PlanStatus, Reason
-from notifications.plans import Plan, PlanDraft
+from notifications.plans import Plan, PlanChange, PlanDraft
 from portal.models import Appointment
 from portal.notification_types.appointment_missed import AppointmentMissedPayload
 from portal.services.visit_calendar.differences import Differences, differences
@@ -113,6 +114,36 @@ def _next(
         if not manner.is_rehearsal:
             _audit(changed, manner)
     return some
+
+
+def plans_if(
+    visits: QuerySet[Appointment], manner: Manner
+) -> tuple[PlanChange, Replanned, list[Appointment]]:
+    """Return what re-planning visits would do to their plans, and whom of them it concerns.
+
+    Writes nothing and holds nothing, whatever `manner` says. The rows are not saved.
+    """
+    manner, done, change = replace(manner, is_rehearsal=True), Replanned(), PlanChange()
+    concerned: list[Appointment] = []
+    rows = list(visits.order_by("pk").select_related("location", "provider", "patient"))
+    for start in range(0, len(rows), CHUNK):
+        for visit, found in _replan(rows[start : start + CHUNK], manner, done):
+            concerned.append(visit)
+            _imagine(visit, found, change)
+    return change, done, concerned
+
+
+def _imagine(visit: Appointment, found: Differences, change: PlanChange) -> None:
+    """Add to a change what `_write` would write of a visit."""
+    change.gone |= {row.pk for row in found.withdrawn}
+    change.gone |= {row.pk for row, _step in found.corrected}
+    change.rows += [
+        plans.set_right(
+            copy(row), payload=step.payload, due_at=step.due_at, expires_at=step.expires_at
+        )
+        for row, step in found.corrected
+    ]
+    change.rows += [plans.row_of(_draft(visit, step, key)) for step, key in found.added]
 
 
 def _replan(
