@@ -26,9 +26,10 @@ def candidates(
     """Return a delivery for every channel and address; policy decides on each at its claim.
 
     Where there is a ladder, outside for those of its rungs, in their order: who holds several
-    rows takes them in the order of their ids.
+    rows takes them in the order of their ids. Once its last moment is past there is none to
+    climb, and what is still worth saying goes everywhere at once.
     """
-    rungs = payload.rungs()
+    rungs = [] if _is_over(payload.rungs(), row) else payload.rungs()
     made = [
         _candidate(row, channel, contact)
         for channel in PatientNotificationChannel.classes()
@@ -38,6 +39,10 @@ def candidates(
     for step, rung in enumerate(rungs, start=1):
         made += _on_rung(row, rung, contacts, step=step)
     return made
+
+
+def _is_over(rungs: Sequence[Rung], row: PatientNotification) -> bool:
+    return all(rung.expires_at <= row.created_at for rung in rungs)
 
 
 def _on_rung(
@@ -87,7 +92,11 @@ def _candidate(
 
 
 def _settling(row: PatientNotification) -> timedelta:
-    """Return how long a message waits outside for what may change once more within minutes."""
-    if row.priority == PatientNotificationPriority.URGENT:
-        return timedelta(0)
-    return PatientNotificationType.known(row.type).settles_for
+    """Return how long a message waits outside for what may change once more within minutes.
+
+    Not at all where it would be too late then.
+    """
+    wait = PatientNotificationType.known(row.type).settles_for
+    is_late = row.expires_at is not None and row.expires_at <= row.created_at + wait
+    is_urgent = row.priority == PatientNotificationPriority.URGENT
+    return timedelta(0) if is_late or is_urgent else wait

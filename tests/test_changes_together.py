@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from notifications import clock
-from notifications.delivery import Report
+from notifications.delivery import Report, for_a_person
 from notifications.delivery.claim import claim
 from notifications.enums import DeliveryStatus, Reason
 from notifications.models import Delivery, PatientNotification
@@ -232,6 +232,19 @@ def test_what_is_near_waits_for_nothing(visit, left):
 
 
 # -- booked, and then ----------------------------------------------------------------------------
+
+
+def test_what_would_be_too_late_in_two_minutes_waits_for_nothing(
+    reached, location, provider, outbox
+):
+    """Who walks in is booked for the next minute: nobody needs to call them about it."""
+    with clock.at(FIRST - MINUTE):
+        a_visit(reached, FIRST, location=location, provider=provider)
+        run()
+        assert [row.channel for row in outbox("email")] == ["email"]
+    run(at=FIRST + MINUTE)
+    with clock.at(FIRST + MINUTE):
+        assert not for_a_person().exists()
 
 
 def test_booked_and_moved_at_once_is_booked_for_the_new_time(reached, location, provider, left):

@@ -55,3 +55,10 @@ def test_who_confirms_is_neither_texted_nor_called(visit, ana):
         run(wall("2026-11-30 12:00") + timedelta(hours=hour))
     assert left(ana) == ["push"]
     assert not CallTask.objects.filter(patient=ana, settled_at=None).exists()
+
+
+def test_after_the_desk_has_gone_home_what_is_late_goes_on_all_channels_at_once(visit, ana):
+    """After days of silence, or from a file: the ladder's last moment is past, the visit is not."""
+    run(wall("2026-11-30 18:00"))
+    assert sorted(left(ana)) == ["email", "push", "sms"]
+    assert not CallTask.objects.exists()

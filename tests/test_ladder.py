@@ -403,14 +403,13 @@ def test_once_it_is_read_no_email_follows_and_nobody_calls(ana, ben, reachable, 
     assert [each.notification_id for each in calls_at(NOON + 3 * HOUR)] == [bens.pk]
 
 
-def test_a_push_that_waits_for_the_morning_does_not_go_to_who_reads_at_night(ana, reachable):
+def test_a_push_that_waits_for_the_morning_does_not_go_to_who_reads_at_night(
+    ana, reachable, monkeypatch
+):
     night = NOON + 11 * HOUR
-
+    monkeypatch.setattr("tests.test_ladder.REACH_BY", night + DAY)
     with clock.at(night):
         made = send(ana, QuestionPayload())
-        Delivery.objects.filter(notification=made).exclude(step=0).update(
-            expires_at=night + 20 * HOUR
-        )
         run()
         read(made)
     assert status_of(made, "push") == (Status.HELD, Reason.QUIET_HOURS)
