@@ -104,6 +104,20 @@ def test_the_booking_form_says_it_beside_the_field(desk, ana, location, provider
     assert nothing_came_of_it()
 
 
+def test_a_booking_sent_twice_is_one_visit_and_told_once(ana, ben, location, provider):
+    chief = signed_in(User.objects.create_superuser(username="chief@example.com"))
+    hours = {"starts_at_0": "2026-12-04", "starts_at_1": "09:30"}
+    hours |= {"ends_at_0": "2026-12-04", "ends_at_1": "10:00", "reason": "", "notes": ""}
+    for patient, answered in ((ana, 302), (ana, 200), (ben, 302)):
+        who = {"patient": patient.pk, "provider": provider.pk, "location": location.pk}
+        answer = chief.post("/admin/portal/appointment/add/", who | hours)
+        assert answer.status_code == answered
+        if answered == 200:
+            assert "at this very time" in answer.text
+    for patient in (ana, ben):
+        assert PatientNotification.objects.get(patient=patient).type == "appointment_confirmed"
+
+
 IN_1026 = {"starts_at_0": "1026-12-04", "ends_at_0": "1026-12-04"}
 TOO_FAR = {"starts_at_0": "9999-12-31", "ends_at_0": "9999-12-31", "ends_at_1": "23:59"}
 NO_ID = "Ana?"

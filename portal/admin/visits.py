@@ -62,6 +62,7 @@ class BookingForm(forms.ModelForm):
             cleaned[name] = typed.replace(tzinfo=ZoneInfo(cleaned["location"].zone))
         check_times(starts_at=cleaned["starts_at"], ends_at=cleaned["ends_at"])
         refuse_departed(cleaned["patient"], starts_at=cleaned["starts_at"])
+        _refuse_twice(cleaned)
 
 
 class MoveForm(forms.Form):
@@ -210,6 +211,18 @@ class AppointmentAdmin(TreatedPage, FoundByPatient):
         said = _("The visit was moved and the patient told.")
         self.message_user(request, said, messages.SUCCESS)
         return True
+
+
+def _refuse_twice(cleaned: dict[str, Any]) -> None:
+    """Raise Refused for what is in the book already, such as by a button pressed twice."""
+    same = Appointment.objects.filter(
+        patient=cleaned["patient"],
+        starts_at=cleaned["starts_at"],
+        status__in=Appointment.UPCOMING,
+    )
+    if same.exists():
+        message = _("The patient has a visit at this very time already.")
+        raise Refused(message, field="starts_at")
 
 
 def _actor(request: HttpRequest) -> str:

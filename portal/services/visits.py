@@ -240,7 +240,7 @@ def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -
 def _carry_on(visit: Appointment, *, actor: str) -> None:
     """Plan what comes after a visit that took place, or did not after all.
 
-    The next recall, an invitation, and what is for those who come for the first time or again.
+    The next recall, an invitation, and what the patient's other visits say by it.
     """
     refresh_others(visit)
     settle_recall(visit, actor=actor)
