@@ -58,6 +58,9 @@ class Story(RuleBasedStateMachine):
         with clock.at(BEGINS):
             town = found(patients=PATIENTS, dice=self.dice)
         self.life = Life(town=town, line=self.line, dice=self.dice)
+        for patient in town.patients:  # a practice that has been open for a while
+            self.line.at(BEGINS, lambda patient=patient: self.life.book(patient))
+        self._play(timedelta(hours=1))
 
     def _after_a_run(self) -> None:
         self.books.look()
