@@ -95,7 +95,7 @@ def test_anas_week_says_mondays_text_and_e_mail_and_that_a_second_text_yields(
     week = told("--patient", str(ana.pk), "--days", "8")
     assert times(week, "sms") == {
         "2026-11-30T10:00-05:00": "Goes",
-        "2026-11-30T14:00-05:00": "Enough texts for now already",
+        "2026-11-30T14:00-05:00": Reason.RATE_LIMITED.label,
         "2026-12-01T08:00-05:00": "Goes",
         "2026-12-02T12:00-05:00": "Goes",
     }
@@ -155,7 +155,7 @@ def test_what_goes_to_ben_counts_at_the_number_he_shares_with_ana(
             provider=provider,
             announce=False,
         )
-    assert "Enough texts" in str(times(told("--patient", str(ben.pk)), "sms"))
+    assert str(Reason.RATE_LIMITED.label) in times(told("--patient", str(ben.pk)), "sms").values()
     assert str(ana.pk) not in in_words("--patient", str(ben.pk))
 
 
