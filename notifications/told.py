@@ -12,6 +12,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from notifications.allowance import WEEK
 from notifications.enums import ContactKind, DeliveryStatus, PatientNotificationType, Reason
@@ -35,7 +36,7 @@ class Told:
     """When texts went to each number, and which messages that are the same for many to whom."""
 
     texts: Mapping[str, list[tuple[UUID, datetime]]] = field(default_factory=dict)
-    said: Mapping[Said, set[UUID]] = field(default_factory=dict)
+    said: Mapping[Said, dict[UUID, int]] = field(default_factory=dict)  # up to which level
 
     @classmethod
     def about(
@@ -61,12 +62,13 @@ class Told:
         if contact is None:
             return {}
         same = identity(delivery.notification, payload)
-        others = self.said.get((delivery.channel, same, contact.value_index), set())
+        said = self.said.get((delivery.channel, same, contact.value_index), {})
+        others = [level for pk, level in said.items() if pk != delivery.notification_id]
         uses = self.texts.get(contact.value_index, [])
         return {
             "texts_used": tuple(at for pk, at in uses if pk != delivery.pk),
             "same_as": same,
-            "is_duplicate": bool(others - {delivery.notification_id}),
+            "told_up_to": max(others, default=None),
         }
 
 
@@ -98,10 +100,12 @@ def _texts_to(numbers: set[str], *, since: datetime) -> dict[str, list[tuple[UUI
     return found
 
 
-def _said_to(addresses: set[str], same: set[str], *, since: datetime) -> dict[Said, set[UUID]]:
+def _said_to(
+    addresses: set[str], same: set[str], *, since: datetime
+) -> dict[Said, dict[UUID, int]]:
     if not addresses or not same:
         return {}
-    found: dict[Said, set[UUID]] = defaultdict(set)
+    found: dict[Said, dict[UUID, int]] = defaultdict(dict)
     in_another = Q(status=DeliveryStatus.SKIPPED, reason=Reason.MERGED)
     rows = Delivery.objects.filter(
         Q(status__in=COUNTS) | in_another & Q(merged_into__status__in=COUNTS),
@@ -114,7 +118,8 @@ def _said_to(addresses: set[str], same: set[str], *, since: datetime) -> dict[Sa
         "notification__subject",
         "contact__value_index",
         "notification_id",
+        Coalesce("merged_into__level", "level"),
     )
-    for channel, type_key, subject, address, notification_id in rows:
-        found[channel, f"{type_key}:{subject}", address].add(notification_id)
+    for channel, type_key, subject, address, notification_id, level in rows:
+        found[channel, f"{type_key}:{subject}", address][notification_id] = level
     return found

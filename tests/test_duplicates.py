@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 
 from notifications import clock, preferences
-from notifications.enums import DeliveryStatus, Digest, Reason
-from notifications.models import PatientNotification
+from notifications.enums import DeliveryStatus, Digest, Purpose, Reason
+from notifications.models import ContactPoint, PatientNotification
 from notifications.services import patient_notification_service
 from portal.notification_types._visit import SETTLES_FOR
 from portal.notification_types.appointment_confirmed import AppointmentConfirmedPayload
 from portal.notification_types.general_announcement import GeneralAnnouncementPayload
 from tests.clinic import wall
 from tests.conftest import make_patient
-from tests.engine import NOON, ToldMail, email_of, run, send, send_at, status_of
+from tests.engine import NOON, ToldMail, email_of, run, say, send, send_at, status_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
 SHARED, DAY = "the.examples@example.com", timedelta(days=1)
@@ -56,6 +56,15 @@ def test_a_household_of_three_gets_the_news_once_by_mail_and_each_in_their_inbox
     assert sorted(by_mail(made)) == sorted([SENT, HAD_IT, HAD_IT])
     assert {status_of(each, "in_app")[0] for each in made} == {DeliveryStatus.DELIVERED}
     assert len(ToldMail.handed) == 1
+
+
+def test_a_neutral_mail_to_one_keeps_no_news_from_the_other(family):
+    """Ana has agreed to no advertising, so she is only told that there is something to read."""
+    for contact in ContactPoint.objects.filter(patient__in=family[1:]):
+        say(contact, granted=True, purpose=Purpose.MARKETING)
+    made = [send_at(NOON, each, news()) for each in family]
+    assert by_mail(made) == [SENT, SENT, HAD_IT]
+    assert ["closed on Friday" in mail.body for mail in ToldMail.handed] == [False, True]
 
 
 def test_who_is_told_an_hour_later_gets_no_second_mail_either(family):

@@ -37,7 +37,7 @@ OBJECTIONS = [
     ("address_works", {"contact_status": ContactStatus.NEEDS_UPDATE}, Reason.BOUNCED_HARD),
     ("text_permitted", {"is_verified": False}, Reason.UNVERIFIED),
     ("not_paused", {"paused_until": NOON + HOUR}, Reason.PAUSED),
-    ("not_a_duplicate", {"is_duplicate": True}, Reason.DUPLICATE),
+    ("not_a_duplicate", {"told_up_to": Level.L1}, Reason.DUPLICATE),
     ("within_allowance", {"is_capped": True, "texts_used": (NOON - HOUR,)}, Reason.RATE_LIMITED),
 ]
 STOPPED = {"contact_status": ContactStatus.OPTED_OUT, "contact_status_at": NOON - HOUR}

@@ -8,9 +8,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from notifications.enums import ContactKind
+from notifications.enums import ContactKind, Level
 from notifications.models import Delivery
-from notifications.policy import Facts
+from notifications.policy import Facts, allowed_level
 from notifications.told import Said
 
 
@@ -19,16 +19,17 @@ class Tally:
     """The texts of each number, and what was said where, since the tables were read."""
 
     texts: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
-    said: set[Said] = field(default_factory=set)
+    said: dict[Said, Level] = field(default_factory=dict)  # up to which level
 
     def added_to(self, facts: Facts, *, row: Delivery) -> Facts:
         """Return the facts of a delivery (its `contact` as `facts_for` set it), this included."""
         if row.contact is None:
             return facts
+        told = (facts.told_up_to, self.said.get(_said(row, facts)))
         return replace(
             facts,
             texts_used=(*facts.texts_used, *self.texts.get(row.contact.value_index, ())),
-            is_duplicate=facts.is_duplicate or _said(row, facts) in self.said,
+            told_up_to=max((level for level in told if level is not None), default=None),
         )
 
     def note(self, row: Delivery, facts: Facts, *, is_part: bool = False) -> None:
@@ -38,7 +39,8 @@ class Tally:
         if facts.contact_kind == ContactKind.PHONE and not is_part:
             self.texts[row.contact.value_index].append(facts.now)
         if facts.same_as:
-            self.said.add(_said(row, facts))
+            before = self.said.get(_said(row, facts), Level.L0)
+            self.said[_said(row, facts)] = max(before, allowed_level(facts))
 
 
 def _said(row: Delivery, facts: Facts) -> Said:

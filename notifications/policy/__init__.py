@@ -5,8 +5,8 @@ Pure: facts in, decision out; no tables, no clock, no settings. The same functio
 objects wins.
 """
 
-from notifications.enums import Action, Level
-from notifications.policy.facts import Decision, Facts
+from notifications.enums import Action
+from notifications.policy.facts import Decision, Facts, allowed_level
 from notifications.policy.gates import GATES
 
 __all__ = ["GATES", "Decision", "Facts", "allowed_level", "decide", "explain"]
@@ -22,9 +22,3 @@ def decide(facts: Facts) -> Decision:
 def explain(facts: Facts) -> list[tuple[str, Decision | None]]:
     """Return every gate by name with its objection, in the order they are asked."""
     return [(gate.__name__, gate(facts)) for gate in GATES]
-
-
-def allowed_level(facts: Facts) -> Level:
-    """Return how much may be said: the channel's ceiling, or L0 where anything is missing."""
-    trusted = facts.is_verified and facts.has_consent and facts.has_agreement
-    return facts.ceiling if trusted and not facts.l0_only else Level.L0

@@ -47,7 +47,7 @@ class Facts(TimeFacts):
     texts_a_day: int = 1
     texts_a_week: int = 3
     same_as: str = ""
-    is_duplicate: bool = False
+    told_up_to: Level | None = None  # how much of the same its address was told; None: nothing
     # a later step: an earlier one failed, so the type's default says nothing any more
     is_escalated: bool = False
     # the switches
@@ -65,3 +65,9 @@ class Decision:
     at: datetime | None = None
     level: Level = Level.L0
     params: dict[str, str] = field(default_factory=dict)
+
+
+def allowed_level(facts: Facts) -> Level:
+    """Return how much may be said: the channel's ceiling, or L0 where anything is missing."""
+    trusted = facts.is_verified and facts.has_consent and facts.has_agreement
+    return facts.ceiling if trusted and not facts.l0_only else Level.L0

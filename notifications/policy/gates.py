@@ -21,7 +21,7 @@ from notifications.hours import (
     quiet_ends,
     texts_begin,
 )
-from notifications.policy.facts import Decision, Facts
+from notifications.policy.facts import Decision, Facts, allowed_level
 
 NEXT_LOOK = timedelta(minutes=1)  # at what waits for a person to switch it on again
 
@@ -111,8 +111,13 @@ def not_paused(facts: Facts) -> Decision | None:
 
 
 def not_a_duplicate(facts: Facts) -> Decision | None:
-    """Who shares an address with somebody gets there what is the same for both only once."""
-    return _skip(Reason.DUPLICATE) if facts.is_duplicate else None
+    """Who shares an address with somebody gets there what is the same for both only once.
+
+    Not where less was said than may be said now, such as the neutral sentence.
+    """
+    if facts.told_up_to is None or facts.told_up_to < allowed_level(facts):
+        return None
+    return _skip(Reason.DUPLICATE)
 
 
 def not_for_summary(facts: Facts) -> Decision | None:
