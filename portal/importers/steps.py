@@ -105,7 +105,7 @@ def _arrive(visit: Appointment, _situation: Situation, _announce: bool) -> None:
 
 
 def _complete(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    services.complete(appointment_id=visit.pk, actor=ACTOR)
+    services.complete(appointment_id=visit.pk, actor=ACTOR, of_any_day=True)
 
 
 def _miss(visit: Appointment, _situation: Situation, _announce: bool) -> None:

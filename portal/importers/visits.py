@@ -132,7 +132,8 @@ def _know_who_was_here(past: Collection[Appointment]) -> None:
     """Let the visits ahead go by it that their patients no longer come for the first time."""
     kept = {visit.patient_id for visit in past if visit.status == Appointment.Status.COMPLETED}
     if kept:
-        services.replan_visits(Q(patient__in=kept), actor=ACTOR)
+        ahead = Q(patient__in=kept, status__in=Appointment.UPCOMING)
+        services.replan_visits(ahead, actor=ACTOR)
 
 
 PLANNING = {Step.CREATE, Step.MOVE, Step.REOPEN}

@@ -9,8 +9,11 @@ from notifications import clock
 from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment, Location, Provider, ReminderRule
+<<<<<<< HEAD
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services.places import unfinished_visits
+=======
+>>>>>>> wt-m
 from portal.services.visit_calendar import Hours, Manner, VisitFacts, VisitPlan, plans_of, replan
 from portal.services.visit_calendar.times import MINUTES_A_DAY
 
@@ -67,14 +70,15 @@ def stop_asking(visit: Appointment) -> None:
 
 
 def refresh_others(visit: Appointment) -> None:
-    """Let a patient's other visits go by whether this one took place.
+    """Let a patient's visits ahead go by whether they come for the first time, after this one.
 
-    It says who comes for the first time, and who was asked for a review. A visit that somebody is
-    changing at this moment is left to them: whoever holds it may wait for us.
+    One that somebody is changing at this moment is left to them: whoever holds it may wait for us.
     """
-    rows = unfinished_visits().filter(patient=visit.patient_id).exclude(pk=visit.pk)
-    held = rows.select_for_update(of=("self",), skip_locked=True)
-    others = list(held.select_related("location", "provider", "patient"))
+    ahead = Appointment.objects.filter(
+        patient=visit.patient_id, status__in=Appointment.UPCOMING, starts_at__gt=clock.now()
+    ).exclude(pk=visit.pk)
+    held = ahead.select_for_update(of=("self",), skip_locked=True)
+    others = list(held.select_related("location", "provider", "patient").order_by("pk"))
     if others:
         replan(others, Manner(is_change=True))
 

@@ -141,16 +141,23 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
 
 @transaction.atomic
 def complete(
-    *, appointment_id: UUID, actor: str, treatment: str = "", watch_for: str = ""
+    *,
+    appointment_id: UUID,
+    actor: str,
+    treatment: str = "",
+    watch_for: str = "",
+    of_any_day: bool = False,
 ) -> Appointment:
     """Note that a visit took place, on its day or later. Corrects one that was marked as missed.
 
     Who was treated is asked some days later how they are: `treatment` says what was done and
     `watch_for` when to call at once, in words the patient knows. They can be added later.
+    `of_any_day`: another system says so, which may have another day for it.
     """
     visit = _locked(appointment_id)
     _require_not_cancelled(visit)
-    _require_its_day(visit)
+    if not of_any_day:
+        _require_its_day(visit)
     hold_recall(visit)
     is_news = visit.status != Status.COMPLETED
     if is_news:
@@ -240,7 +247,7 @@ def _settle(visit: Appointment, *, status: Status, reason: Reason, actor: str) -
 def _carry_on(visit: Appointment, *, actor: str) -> None:
     """Plan what comes after a visit that took place, or did not after all.
 
-    The next recall, an invitation, and what the patient's other visits say by it.
+    The next recall, an invitation, and what is for those who come for the first time or again.
     """
     refresh_others(visit)
     settle_recall(visit, actor=actor)

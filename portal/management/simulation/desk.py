@@ -169,7 +169,8 @@ class Desk:
         """Let the desk of the patient's place send its first reminder an hour earlier or later."""
         rule = ReminderRule.objects.filter(location=patient.home_location, name="7-days").first()
         rule.minutes_before += self.dice.choice((-60, 60))
-        services.keep(rule, actor=ACTOR)
+        with suppress(Refused):  # it would make too many texts
+            services.keep(rule, actor=ACTOR)
 
     def change_language(self, patient: User) -> None:
         other = "en" if patient.language == "es" else "es"
