@@ -9,11 +9,7 @@ from notifications import clock
 from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment, Location, Provider, ReminderRule
-<<<<<<< HEAD
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
-from portal.services.places import unfinished_visits
-=======
->>>>>>> wt-m
 from portal.services.visit_calendar import Hours, Manner, VisitFacts, VisitPlan, plans_of, replan
 from portal.services.visit_calendar.times import MINUTES_A_DAY
 
