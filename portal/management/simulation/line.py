@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -31,6 +31,11 @@ class Line:
     def at(self, moment: datetime, act: Act) -> None:
         """Let something happen at a moment (aware), or now if that is over."""
         heapq.heappush(self._acts, (max(moment, self.now), next(self._order), act))
+
+    def jump(self, by: timedelta) -> None:
+        """Let time pass, or come again, with nobody and nothing at work."""
+        self.now += by
+        self._ticked = False
 
     def play(self, *, until: datetime, progress: Callable[[datetime], None]) -> None:
         """Let everything happen up to a moment; acts may put more on the line."""
