@@ -23,6 +23,14 @@ LOCATIONS = (
         "state": "CO",
     },
 )
+# The second place asks channel by channel, four days ahead, and calls who does not answer.
+PLEASE_CONFIRM = {
+    "name": "please-confirm",
+    "what": "confirm",
+    "minutes_before": 4 * 24 * 60,
+    "until": "confirmed",
+    "ladder": "standard",
+}
 # Who works where: the number is the location's.
 PROVIDERS = (
     ("Dr. Grace Lee", 0),

@@ -21,6 +21,7 @@ from portal.models import (
     Practice,
     Provider,
     RecallSchedule,
+    ReminderRule,
     User,
 )
 from portal.services import begin_guardianship, default_reminder_rules, start_recall
@@ -51,6 +52,7 @@ def open_clinic() -> Clinic:
     locations = [Location.objects.create(practice=practice, **each) for each in cast.LOCATIONS]
     for location in locations:
         default_reminder_rules(location)
+    ReminderRule.objects.create(location=locations[-1], **cast.PLEASE_CONFIRM)
     providers = [
         (Provider.objects.create(name=name), locations[place]) for name, place in cast.PROVIDERS
     ]
