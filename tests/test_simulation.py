@@ -4,19 +4,26 @@
 """
 
 import json
+from datetime import time
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from notifications import clock
 from notifications.enums import ContactStatus, DeliveryStatus, PlanStatus
-from notifications.models import ContactPoint, Delivery, DeliveryAttempt, ScheduledNotification
+from notifications.models import (
+    ContactPoint,
+    Delivery,
+    DeliveryAttempt,
+    PatientSettings,
+    ScheduledNotification,
+)
 from portal.management.simulation.books import Books
 from portal.management.simulation.month import simulate
 from portal.models import Appointment
 from portal.notification_types._visit import SETTLES_FOR
 from portal.services import default_reminder_rules
-from tests.clinic import a_visit, wall
+from tests.clinic import DESK, a_visit, wall
 from tests.engine import email_of, phone_of, run
 
 # Ten days across the end of summer time, on the first of November.
@@ -116,6 +123,13 @@ def test_a_second_try_of_what_had_left_is_seen(books):
 def test_a_text_in_the_night_is_seen(books, ana):
     ana.zone = "Asia/Tokyo"
     ana.save()
+    assert seen(books) == {"night": 1}
+
+
+@pytest.mark.django_db
+def test_a_text_in_the_patients_own_quiet_hours_is_seen(books, ana):
+    quiet = {"quiet_from": time(9), "quiet_until": time(11)}
+    PatientSettings.objects.create(patient=ana, changed_by=DESK, **quiet)
     assert seen(books) == {"night": 1}
 
 

@@ -6,7 +6,7 @@ messages were sent.
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,13 @@ from notifications.enums import (
     PatientNotificationType,
     PlanStatus,
 )
-from notifications.models import Delivery, DeliveryAttempt, ScheduledNotification
+from notifications.models import (
+    Delivery,
+    DeliveryAttempt,
+    PatientNotification,
+    PatientSettings,
+    ScheduledNotification,
+)
 from notifications.types import NotificationPayload
 from portal.access import profiles_for
 from portal.models import Appointment
@@ -33,6 +39,7 @@ STATUS_IT_SPEAKS_OF = {
     "appointment_cancelled": (Status.CANCELLED,),
     "appointment_missed": (Status.MISSED,),
 }
+IN_TIME = timedelta(hours=4)  # to remind somebody of a visit
 NIGHT_FROM, NIGHT_UNTIL = time(21), time(8)
 
 
@@ -59,13 +66,10 @@ class Books:
         now = clock.now()
         late_plans = ScheduledNotification.objects.filter(status=PlanStatus.PLANNED, due_at__lt=now)
         late = Delivery.objects.filter(status__in=OPEN_STATUSES, due_at__lt=now)
-        soon = Appointment.objects.filter(status__in=Appointment.UPCOMING, starts_at__gt=now)
-        planned = set(ScheduledNotification.objects.values_list("subject", flat=True))
         for row in (*late_plans, *late):
             self._note("lost", f"{type(row).__name__} {row.pk} due {row.due_at:%F %H:%M}")
-        for visit in soon.exclude(starts_at__lt=now):
-            if visit.subject not in planned:
-                self._note("lost", f"visit {visit.pk} has no plan")
+        for visit in _forgotten(now):
+            self._note("lost", f"visit {visit.pk} has no plan")
 
     # -- one message that left ----------------------------------------------------------------
 
@@ -98,17 +102,43 @@ class Books:
         return is_known
 
     def _is_at_night(self, at: datetime, delivery: Delivery, payload: NotificationPayload) -> bool:
-        if delivery.contact.kind == ContactKind.EMAIL or payload.passes_floor:
+        """Return whether a text left at night, or a text or push in the patient's quiet hours."""
+        kind, patient_id = delivery.contact.kind, delivery.notification.patient_id
+        if kind == ContactKind.EMAIL:
             return False
+        local = at.astimezone(ZoneInfo(profiles_for([patient_id])[patient_id].zone)).time()
+        is_text_at_night = kind == ContactKind.PHONE and _is_within(local, NIGHT_FROM, NIGHT_UNTIL)
+        if is_text_at_night and not payload.passes_floor:
+            return True
         if delivery.notification.priority == PatientNotificationPriority.URGENT:
             return False
-        patient_id = delivery.notification.patient_id
-        local = at.astimezone(ZoneInfo(profiles_for([patient_id])[patient_id].zone)).time()
-        return local >= NIGHT_FROM or local < NIGHT_UNTIL
+        chosen = PatientSettings.objects.filter(patient_id=patient_id).first() or PatientSettings()
+        has_quiet = chosen.quiet_from is not None
+        return has_quiet and _is_within(local, chosen.quiet_from, chosen.quiet_until)
 
     def _note(self, kind: str, example: str) -> None:
         self.violations[kind] += 1
         self.examples.append(f"{kind}: {example}")
+
+
+def _forgotten(now: datetime) -> list[Appointment]:
+    """Return visits ahead without a plan, unless it was too late for one when they were booked."""
+    ahead = Appointment.objects.filter(status__in=Appointment.UPCOMING, starts_at__gt=now)
+    planned = set(ScheduledNotification.objects.values_list("subject", flat=True))
+    told = set(PatientNotification.objects.values_list("subject", flat=True))
+    return [
+        visit
+        for visit in ahead
+        if visit.subject not in planned
+        and (visit.subject not in told or visit.starts_at - visit.created_at > IN_TIME)
+    ]
+
+
+def _is_within(hour: time, begins: time, ends: time) -> bool:
+    """Return whether an hour of the day lies in a range, which may span midnight."""
+    if begins > ends:
+        return hour >= begins or hour < ends
+    return begins <= hour < ends
 
 
 def _wrong_about_the_visit(payload: VisitPayload, attempt: DeliveryAttempt) -> Iterable[str]:
