@@ -21,7 +21,7 @@ def live(*, steps: int) -> int:
     run_state_machine_as_test(
         Story,
         settings=settings(
-            max_examples=max(1, steps // STEPS_A_STORY),
+            max_examples=max(1, 2 * steps // STEPS_A_STORY),  # some end early
             stateful_step_count=STEPS_A_STORY,
             deadline=None,
             phases=[Phase.generate],  # printed as it was: shrinking takes long
@@ -35,6 +35,8 @@ def live(*, steps: int) -> int:
 
 @pytest.mark.django_db
 @pytest.mark.req("SLO-5", "R-10")
-def test_whatever_happens_in_whatever_order_nothing_untrue_is_sent():
-    assert live(steps=STEPS) >= STEPS * 0.7
+def test_whatever_happens_in_whatever_order_nothing_untrue_is_sent(record_testsuite_property):
+    lived = live(steps=STEPS)
+    record_testsuite_property("steps lived, messages sent", f"{lived}, {Story.sent}")
+    assert lived >= STEPS
     assert Story.sent > STEPS / 5
