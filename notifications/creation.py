@@ -25,8 +25,8 @@ from notifications.enums import (
     PatientNotificationType,
     Reason,
 )
-from notifications.facts import GONE, facts_for, profiles_for
-from notifications.models import ContactPoint, Delivery, PatientNotification
+from notifications.facts import addresses_in_use, facts_for, profiles_for
+from notifications.models import Delivery, PatientNotification
 from notifications.types import NotificationPayload, PatientProfile, Refused
 
 
@@ -147,7 +147,7 @@ def _write(
     events = realtime.record_created(
         rows=[(draft.patient_id, draft.id, str(draft.priority)) for draft in drafts]
     )
-    contacts = _contacts([draft.patient_id for draft in drafts])
+    contacts = addresses_in_use([draft.patient_id for draft in drafts])
     rows = [
         notification_of(draft, profiles[draft.patient_id], seq=events[draft.patient_id].seq)
         for draft in drafts
@@ -201,14 +201,6 @@ def _own_path(path: str) -> str:
     return path
 
 
-def _contacts(patient_ids: Sequence[UUID]) -> dict[UUID, list[ContactPoint]]:
-    rows = ContactPoint.objects.filter(patient_id__in=patient_ids).exclude(status__in=GONE)
-    found: dict[UUID, list[ContactPoint]] = {}
-    for contact in rows.order_by("created_at"):
-        found.setdefault(contact.patient_id, []).append(contact)
-    return found
-
-
 def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
     """Return what would go out if it were made now, a channel each, without writing anything.
 
@@ -217,7 +209,7 @@ def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
     now, profile = clock.now(), _profiles([patient_id])[patient_id]
     draft = Draft(patient_id=patient_id, payload=payload, priority=priority_of(payload, None))
     row = notification_of(draft, profile, seq=0)
-    rows = candidates(row, payload, _contacts([patient_id]).get(patient_id, []))
+    rows = candidates(row, payload, addresses_in_use([patient_id]).get(patient_id, []))
     known: dict[UUID, policy.Facts] = {}
     for moment, some in groupby(sorted(rows, key=_due), key=_due):
         known |= _facts(list(some), at=max(moment, now))

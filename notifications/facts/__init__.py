@@ -6,11 +6,18 @@ forecasts ask the same question as the sender.
 
 from notifications.facts.gathered import facts_for
 from notifications.facts.messages import consent_purpose, payload_in
-from notifications.facts.people import GONE, People, best_contact, profiles_for
+from notifications.facts.people import (
+    GONE,
+    People,
+    addresses_in_use,
+    best_contact,
+    profiles_for,
+)
 
 __all__ = [
     "GONE",
     "People",
+    "addresses_in_use",
     "best_contact",
     "consent_purpose",
     "facts_for",

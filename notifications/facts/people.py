@@ -72,11 +72,20 @@ def _preference_among(contact: ContactPoint) -> tuple[bool, bool, float]:
     return (not is_active, contact.verified_at is None, -contact.created_at.timestamp())
 
 
+def addresses_in_use(patient_ids: Iterable[UUID]) -> dict[UUID, list[ContactPoint]]:
+    """Return each patient's addresses of every kind, the oldest first. One query."""
+    rows = ContactPoint.objects.filter(patient_id__in=list(patient_ids)).exclude(status__in=GONE)
+    found: dict[UUID, list[ContactPoint]] = defaultdict(list)
+    for contact in rows.order_by("created_at"):
+        found[contact.patient_id].append(contact)
+    return found
+
+
 def _contacts_of(patient_ids: set[UUID]) -> dict[tuple[UUID, str], list[ContactPoint]]:
     found: dict[tuple[UUID, str], list[ContactPoint]] = defaultdict(list)
-    rows = ContactPoint.objects.filter(patient_id__in=patient_ids).exclude(status__in=GONE)
-    for contact in rows:
-        found[contact.patient_id, contact.kind].append(contact)
+    for contacts_of_one in addresses_in_use(patient_ids).values():
+        for contact in contacts_of_one:
+            found[contact.patient_id, contact.kind].append(contact)
     return found
 
 

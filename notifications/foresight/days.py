@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -103,15 +102,10 @@ class Days:
 
     def _verdicts(self, rows: Sequence[Delivery]) -> list[Verdict]:
         """Decide on what is due, with the later texts of households that go with it."""
-        early = self._early(rows)
-        if early:
-            trial = self._asked([*rows, *early], deepcopy(self._world.tally))
-            alone = {each.row.pk for each in trial if household.is_early(each)}
-            early = [row for row in early if row.pk not in alone]
-        return self._asked([*rows, *early], self._world.tally)
-
-    def _asked(self, rows: Sequence[Delivery], tally) -> list[Verdict]:
-        return decide_all(rows, people=self._world.people, switched=NOTHING_HELD, tally=tally)
+        people, tally = self._world.people, self._world.tally
+        looked_at = [*rows, *self._early(rows)]
+        verdicts = decide_all(looked_at, people=people, switched=NOTHING_HELD, tally=tally)
+        return [verdict for verdict in verdicts if not household.is_early(verdict)]
 
     def _early(self, rows: Sequence[Delivery]) -> list[Delivery]:
         texts = [row for row in rows if household.goes_together(row)]

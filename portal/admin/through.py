@@ -28,13 +28,10 @@ class ThroughServices(FoundByPatient):
     changed: tuple[str, ...] = ()
     entry_form: type[forms.ModelForm] = forms.ModelForm
 
-    def add_row(self, cleaned: dict[str, Any], *, actor: str) -> Model:
-        """Have a service make a row of what was typed."""
-        raise NotImplementedError
-
-    def change_row(self, row: Model, cleaned: dict[str, Any], *, actor: str) -> None:
-        """Have a service change a row; `cleaned` holds what was typed anew."""
-        raise NotImplementedError
+    # Methods of each table's own page: (cleaned, *, actor) has a service make a row of what was
+    # typed, (row, cleaned, *, actor) has it change one. The second goes with `changed`.
+    add_row: Callable[..., Model]
+    change_row: Callable[..., None]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         may = super().has_change_permission(request, obj)

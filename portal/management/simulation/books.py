@@ -57,7 +57,7 @@ class Books:
         tries = DeliveryAttempt.objects.filter(started_at=clock.now(), result__in=MAY_HAVE_LEFT)
         tries = tries.exclude(pk__in=self._seen)
         rows = list(tries.select_related("delivery__notification", "delivery__contact"))
-        self._seen = {row.pk for row in rows} | self._seen if rows else self._seen
+        self._seen |= {row.pk for row in rows}
         for row in rows:
             self._judge(row)
 

@@ -31,7 +31,10 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 
 class Desk:
-    """The front desk's half of a clinic's life."""
+    """The front desk's half of a clinic's life.
+
+    The dice also choose what cannot be done: what a service refuses just does not happen.
+    """
 
     town: Town
     line: Line
