@@ -19,8 +19,8 @@ from notifications.services import patient_notification_service
 from notifications.types import Refused
 from portal.models import Appointment, Location, Opening, Provider, WaitingListEntry
 from portal.notification_types.opening_offer import OpeningOfferPayload
-from portal.services.entries import check_times
-from portal.services.planning import known, note
+from portal.services.entries import check_times, known
+from portal.services.planning import note
 from portal.services.visits import book, reschedule
 from portal.services.waiting_list import end_entry, fits, fitting, is_busy
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from django.db import models
@@ -13,17 +12,10 @@ from notifications.enums import AuditAction, PlanStatus
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import NotificationPayload, Refused
 from portal.models import User
+from portal.services.entries import known
 from portal.services.timing import Step
 
 A_LIFETIME, AHEAD = 120, 10  # years: since when something can have been, and until when it waits
-
-
-def known(rows: models.QuerySet, row_id: Any, field: str) -> Any:
-    """Return the row with an id. Raises Refused naming the argument that led nowhere."""
-    found = rows.filter(pk=row_id).first()
-    if found is None:
-        raise Refused(_("There is no such entry here."), field=field)
-    return found
 
 
 def held_patient(patient_id: UUID) -> User:

@@ -16,7 +16,8 @@ from notifications.enums import Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, RecallSchedule, User
-from portal.services.planning import check_days, known, note, patient_here
+from portal.services.entries import known
+from portal.services.planning import check_days, note, patient_here
 from portal.services.recall_plans import STEPS, plan_cycle
 from portal.services.timing import day_of, months_later
 

@@ -21,7 +21,8 @@ from portal.access import wards_of
 from portal.models import Statement, User
 from portal.notification_types.payment_confirmation import PaymentConfirmationPayload
 from portal.notification_types.payment_due import PaymentDuePayload
-from portal.services.planning import check_days, held_patient, known, note, plan_steps
+from portal.services.entries import known
+from portal.services.planning import check_days, held_patient, note, plan_steps
 from portal.services.timing import A_DAY, Step, day_of, steps_about, zone_of
 
 # Days after the day it is due, by the name of the step.

@@ -16,7 +16,8 @@ from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import PlannedTreatment, Provider
 from portal.notification_types.clinical_recommendation import ClinicalRecommendationPayload
-from portal.services.planning import check_days, known, note, patient_here, plan_steps
+from portal.services.entries import known
+from portal.services.planning import check_days, note, patient_here, plan_steps
 from portal.services.timing import A_DAY, Step, day_of, steps_about, still_to_go, zone_of
 
 STEPS = {"14-after": 14, "45-after": 45}  # days after it was agreed on

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from notifications import clock
 from notifications.types import Refused
 from portal.models import Appointment, Location, Opening, Provider, WaitingListEntry
-from portal.services.planning import known, note, patient_here
+from portal.services.entries import known
+from portal.services.planning import note, patient_here
 
 LONGEST_VISIT = 8 * 60  # minutes
 LONGEST_NOTICE = 14 * 24  # hours
