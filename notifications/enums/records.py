@@ -84,6 +84,8 @@ class CallReason(models.TextChoices):
     NOT_REACHED = "not_reached", _("No message was read or answered")
     CONFIDENTIAL = "confidential", _("The patient asked us not to write")
     ASKED = "asked", _("The patient asked for a call")
+    MOVE = "move", _("The patient asks to move a visit")
+    BILL = "bill", _("The patient has a question about a bill")
     MAY_MEAN_THE_VISIT = "may_mean_visit", _("Opted out; may have meant the visit")
     NOT_UNDERSTOOD = "not_understood", _("We asked back and did not understand the answer")
     TEXT_REFUSED = "text_refused", _("The text failed the privacy check")

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from notifications.crypto import SealedTextField
 from notifications.enums import CallOutcome, CallReason
 from notifications.models.inbox import PatientNotification
 from notifications.models.owned import OwnedByPatient
@@ -23,6 +24,7 @@ class CallTask(OwnedByPatient):
         Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
     )
     subject = models.CharField(max_length=100, blank=True)
+    note = SealedTextField(null=True, blank=True)  # what the patient wrote about it
     reason = models.CharField(max_length=16, choices=CallReason.choices)
     key = models.CharField(max_length=200, unique=True)
     due_at = models.DateTimeField()

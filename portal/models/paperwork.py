@@ -12,7 +12,10 @@ from portal.models.visits import Appointment
 
 
 class PatientForm(models.Model):
-    """A form a patient is asked to fill in, for a visit or for none in particular."""
+    """A form a patient is asked to fill in, for a visit or for none in particular.
+
+    `kind` names the questions in portal/questionnaires/; empty: it exists on paper only.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     patient = models.ForeignKey(User, on_delete=models.CASCADE, related_name="forms")
@@ -20,6 +23,8 @@ class PatientForm(models.Model):
         Appointment, null=True, blank=True, on_delete=models.CASCADE, related_name="forms"
     )
     name = SealedTextField()  # may tell why somebody comes
+    kind = models.CharField(max_length=40, blank=True, default="", db_default="")
+    answers = SealedField(null=True, blank=True)  # by the keys of the questions
     requested_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
 

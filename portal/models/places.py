@@ -4,7 +4,7 @@ import re
 from datetime import time
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, URLValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +27,13 @@ class Practice(models.Model):
     public_name = models.CharField(max_length=120, blank=True)
     phone = models.CharField(max_length=32, blank=True)
     postal_address = models.CharField(max_length=200, blank=True)
+    payment_url = models.URLField(
+        blank=True,
+        default="",
+        db_default="",
+        validators=[URLValidator(schemes=["https"])],
+        help_text="Where patients pay a bill online, such as your payment service's page.",
+    )
     zone = models.CharField(max_length=64, default="America/New_York", validators=[validate_zone])
     l0_only = models.BooleanField(
         default=False, help_text="Say nothing but the neutral sentence outside the portal."

@@ -27,9 +27,9 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
-    """A real web server on a database of its own."""
+    """A real web server and a real worker on a database of their own."""
     with live_site() as running:
-        running.start("web")
+        running.start("web", "worker")
         yield running
 
 
