@@ -82,6 +82,7 @@ class NotificationPayload(ABC):
     shape: ClassVar[Shape] = Shape.FAN_OUT
     metadata_fields: ClassVar[tuple[str, ...]] = ()  # what the API shows of the payload
     gone_because: ClassVar[Reason] = Reason.WITHDRAWN  # said where it is `irrelevant`
+    action_label: ClassVar[str] = ""  # on the way to `action_url()`, translatable; empty: "View"
     settles_for: ClassVar[timedelta] = timedelta(0)  # outside: it may change again. Urgent: none
 
     def __new__(cls, **given: Any) -> Self:

@@ -49,6 +49,14 @@ def patient_url(context: template.Context, name: str, *args: Any) -> str:
     return address(name, *args, user=context["request"].user, patient=acting_patient(context))
 
 
+@register.simple_tag(takes_context=True)
+def patient_path(context: template.Context, path: str) -> str:
+    """Return a path a message names, below /for/<id>/ when one acts for somebody else."""
+    patient = acting_patient(context)
+    home = address("home", user=context["request"].user, patient=patient)
+    return home.rstrip("/") + path
+
+
 def address(name: str, *args: Any, user: User, patient: User) -> str:
     """Return the address of a patient's page as `user` reaches it."""
     return reverse(name, args=args if patient == user else (patient.pk, *args))

@@ -28,10 +28,14 @@ EVENING, MORNING = time(18), time(8)
 
 @dataclass(frozen=True)
 class Row:
-    """One message with what its template needs; `asks` is empty once it is out of date."""
+    """One message with what its template needs.
+
+    `asks`, and `way` (a path and its label), are empty once it is out of date.
+    """
 
     message: Any
     asks: tuple[str, ...] = ()
+    way: tuple[str, str] | None = None
 
     @cached_property
     def icon(self) -> str:
@@ -139,7 +143,8 @@ def _row(message: Any, payload: NotificationPayload | None, stale: set) -> Row:
     row = Row(message)
     if payload is None or payload in stale or row.is_expired:
         return row
-    return Row(message, asks=tuple(payload.actions()))
+    way = (message.action_url, str(payload.action_label or _("View")))
+    return Row(message, asks=tuple(payload.actions()), way=way if message.action_url else None)
 
 
 def _asking_payload(message: Any) -> NotificationPayload | None:
@@ -149,7 +154,7 @@ def _asking_payload(message: Any) -> NotificationPayload | None:
         payload = payload_of(type_key=message.type, data=message.payload)
     except (TypeError, ValueError, ArithmeticError):
         return None  # an old row that its type no longer reads still shows what it said
-    return payload if payload and payload.actions() else None
+    return payload if payload and (payload.actions() or message.action_url) else None
 
 
 def _irrelevant(payloads: Sequence[NotificationPayload]) -> set[NotificationPayload]:
