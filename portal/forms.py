@@ -79,15 +79,15 @@ class MoveForm(forms.Form):
 
     note = forms.CharField(
         label=gettext_lazy("Which days and times suit you?"),
+        help_text=gettext_lazy("You may leave this empty. For example: Tuesdays after 3 PM."),
         required=False,
-        widget=forms.Textarea(
-            attrs={"rows": 4, "class": "input", "aria-describedby": "note-hint id_note_error"}
-        ),
+        widget=forms.Textarea(attrs={"rows": 4, "class": "input"}),
     )
 
     def clean_note(self) -> str:
         note = self.cleaned_data["note"].replace("\r\n", "\n")
         if len(note) > LONGEST_NOTE:
+            self.fields["note"].widget.attrs |= {"autofocus": True, "data-dm-focus": True}
             raise forms.ValidationError(_("Please write 500 characters or less."))
         return note
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from notifications import audit, clock
+from notifications.templatetags.notification_text import visit_day, wall_time, zone_name
 from portal.forms import MoveForm
 from portal.models import Appointment, User
 from portal.services import Wish, ask_to_move, confirm, take_back, wishes_about
@@ -38,6 +39,14 @@ class Visit:
     def on(self) -> date:
         zone = ZoneInfo(self.appointment.location.zone)
         return self.appointment.starts_at.astimezone(zone).date()
+
+    @property
+    def when(self) -> str:
+        """Return "Tue, Nov 24 at 9:30 AM EST", with the year if it is not this one."""
+        starts_at, zone = self.appointment.starts_at, self.appointment.location.zone
+        year = "" if self.on.year == clock.now().year else f", {self.on.year}"
+        time = f"{wall_time(starts_at, zone)} {zone_name(starts_at, zone)}"
+        return _("%(day)s at %(time)s") % {"day": visit_day(starts_at, zone) + year, "time": time}
 
     @property
     def is_ahead(self) -> bool:
