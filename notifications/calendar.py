@@ -15,9 +15,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress
 
-CONTENT_TYPE = "text/calendar"
-FILE_NAME = "visit.ics"
-
 
 @dataclass(frozen=True, kw_only=True)
 class CalendarEvent:
