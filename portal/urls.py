@@ -37,6 +37,7 @@ patient_pages = [
     path("", home.home, name="home"),
     path("visits/", visits.visits, name="visits"),
     path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
+    path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
     path("visits/<uuid:visit_id>/move/", visits.move, name="visit-move"),
     path("visits/<uuid:visit_id>/move/never-mind/", visits.stay, name="visit-stay"),
     path("notifications/", centre.centre, name="centre"),

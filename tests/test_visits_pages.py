@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from icalendar import Calendar
 
 from notifications import calls, clock
 from notifications.enums import AuditAction, CallOutcome, CallReason, DeliveryStatus, Reason
@@ -295,6 +296,35 @@ def test_a_message_leads_to_the_page_until_the_visit_is_asked_to_be_moved(ana, a
     assert link in text_of(ana_client.get("/notifications/"))
     cancel(appointment_id=visit.pk, actor=DESK)
     assert link not in text_of(ana_client.get("/notifications/"))
+
+
+# -- its file -----------------------------------------------------------------------------------
+
+
+def test_a_visit_can_be_kept_in_a_calendar_that_others_see(ana, ana_client, visits):
+    visit = visits(ana, reason=MORNINGS)
+
+    def fetched():
+        answer = ana_client.get(f"/visits/{visit.pk}/calendar.ics")
+        assert answer["Content-Type"] == "text/calendar; charset=utf-8"
+        assert answer["Cache-Control"] == "no-store"
+        return Calendar.from_ical(text_of(answer)).walk("VEVENT")[0]
+
+    first = fetched()
+    assert (first["summary"], first["location"]) == ("Visit at Main Street Dental", "Main St")
+    assert (first.decoded("dtstart"), first.decoded("dtend")) == (visit.starts_at, visit.ends_at)
+    assert first.decoded("dtstamp") == NOON
+    later = {"starts_at": visit.starts_at + DAY, "ends_at": visit.ends_at + DAY}
+    reschedule(appointment_id=visit.pk, **later, actor=DESK)
+    moved = fetched()
+    cancel(appointment_id=visit.pk, actor=DESK)
+    off = fetched()
+    assert first["uid"] == moved["uid"] == off["uid"]
+    assert first["sequence"] < moved["sequence"] < off["sequence"]
+    assert (moved["status"], off["status"]) == ("CONFIRMED", "CANCELLED")
+    for event in (first, moved, off):
+        said = event.to_ical().decode()
+        assert not [word for word in ("root canal", "Lee", "Ana", "Example") if word in said]
 
 
 # -- the desk -----------------------------------------------------------------------------------
