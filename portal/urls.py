@@ -4,7 +4,17 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    centre,
+    contacts,
+    devices,
+    home,
+    message,
+    settings,
+    unsubscribe,
+    visits,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
@@ -25,8 +35,11 @@ settings_pages = [
 
 patient_pages = [
     path("", home.home, name="home"),
-    path("visits/", home.visits, name="visits"),
-    path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
+    path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
+    path("visits/<uuid:visit_id>/move/", visits.move, name="visit-move"),
+    path("visits/<uuid:visit_id>/move/never-mind/", visits.stay, name="visit-stay"),
     path("notifications/", centre.centre, name="centre"),
     path("notifications/popover/", centre.popover, name="popover"),
     path("notifications/sync/", centre.sync, name="sync"),

@@ -22,6 +22,7 @@ ANSWERS = {"confirm": gettext_lazy("Confirm"), "accept": gettext_lazy("Take this
 ANSWERED = {
     "confirm": gettext_lazy("Confirmed %(time)s"),
     "accept": gettext_lazy("Taken %(time)s"),
+    "move": gettext_lazy("You asked to move it %(time)s"),
 }
 EVENING, MORNING = time(18), time(8)
 
