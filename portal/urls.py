@@ -4,7 +4,18 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    centre,
+    contacts,
+    devices,
+    home,
+    message,
+    questionnaires,
+    settings,
+    statements,
+    unsubscribe,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
@@ -27,6 +38,12 @@ patient_pages = [
     path("", home.home, name="home"),
     path("visits/", home.visits, name="visits"),
     path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("forms/", questionnaires.forms, name="forms"),
+    path("forms/<uuid:form_id>/", questionnaires.form, name="form"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<uuid:statement_id>/", statements.statement, name="statement"),
+    path("statements/<uuid:statement_id>/question/", statements.ask, name="statement-question"),
+    path("statements/<uuid:statement_id>/question/undo/", statements.unask, name="question-undo"),
     path("notifications/", centre.centre, name="centre"),
     path("notifications/popover/", centre.popover, name="popover"),
     path("notifications/sync/", centre.sync, name="sync"),

@@ -18,6 +18,7 @@ from notifications.services import patient_notification_service as service
 from portal.models import Appointment
 from portal.services import confirm
 from portal.views.lists import Shown
+from portal.views.paperwork import open_paperwork
 from portal.views.patient import back, patient_page
 from portal.views.rows import rows_of
 
@@ -47,6 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show what is next: visits to confirm, messages to read."""
     page = service.inbox(patient_id=request.patient.pk, unread_only=True, limit=HOME_MESSAGES)
     context = {
+        "to_do": open_paperwork(request),
         "visits": [Visit(each) for each in _coming(request)[:HOME_VISITS]],
         "rows": rows_of(page.items),
         "shown": Shown(),
