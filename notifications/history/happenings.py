@@ -171,6 +171,7 @@ def _consent_said(row: Consent) -> str:
 def _calls(reader: Reader) -> list[Happening]:
     """Return the calls to make that no message of ours is about; the others are told with it."""
     rows = CallTask.objects.filter(patient_id=reader.patient_id, notification=None)
+    rows = rows.defer("note").annotate(has_note=Q(note__isnull=False))
     return [
         Happening(
             id=row.pk,
@@ -178,7 +179,7 @@ def _calls(reader: Reader) -> list[Happening]:
             kind=TimelineKind.CALL,
             sentence=str(row.get_reason_display()),
             actor=row.settled_by,
-            detail=words_of_call(row),
+            detail=". ".join([words_of_call(row), *([_("With a note")] if row.has_note else [])]),
             object_id=str(row.pk),
         )
         for row in reader.page_of(rows.filter(due_at__lte=clock.now()), moment="due_at")

@@ -73,6 +73,11 @@ class VisitPayload(NotificationPayload):
             organizer=practice_name,
         )
 
+    def action_url(self) -> str:
+        """Return where the patient asks for another time, for the types that lead there."""
+        is_real = self.appointment_id != EXAMPLE_VISIT
+        return f"/visits/{self.appointment_id}/move/" if self.leads_to and is_real else ""
+
     @classmethod
     def irrelevant(cls, payloads: Iterable["VisitPayload"]) -> set["VisitPayload"]:
         """Return those that no longer say what stands in the book. One query."""

@@ -56,12 +56,15 @@ from portal.services.visits import (
     reword,
 )
 from portal.services.waiting_list import join_waiting_list, leave_waiting_list
+from portal.services.wishes import Wish, ask_to_move, take_back, wishes_about
 
 __all__ = [
     "DryRun",
+    "Wish",
     "accept_opening",
     "answer",
     "ask_about_statement",
+    "ask_to_move",
     "begin_guardianship",
     "book",
     "cancel",
@@ -101,8 +104,10 @@ __all__ = [
     "request_form",
     "reschedule",
     "take_back_question",
+    "take_back",
     "upcoming_visits",
     "start_recall",
     "withdraw_statement",
     "reword",
+    "wishes_about",
 ]

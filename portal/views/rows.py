@@ -25,6 +25,7 @@ ANSWERED = {
     "accept": gettext_lazy("Taken %(time)s"),
     "fill_in": gettext_lazy("Filled in %(time)s"),
     "pay": gettext_lazy("Paid on %(day)s"),
+    "move": gettext_lazy("You asked to move it %(time)s"),
 }
 EVENING, MORNING = time(18), time(8)
 
