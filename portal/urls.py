@@ -10,7 +10,9 @@ from portal.views import (
     devices,
     home,
     message,
+    questionnaires,
     settings,
+    statements,
     unsubscribe,
     visits,
     worker,
@@ -35,6 +37,12 @@ settings_pages = [
 
 patient_pages = [
     path("", home.home, name="home"),
+    path("forms/", questionnaires.forms, name="forms"),
+    path("forms/<uuid:form_id>/", questionnaires.form, name="form"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<uuid:statement_id>/", statements.statement, name="statement"),
+    path("statements/<uuid:statement_id>/question/", statements.ask, name="statement-question"),
+    path("statements/<uuid:statement_id>/question/undo/", statements.unask, name="question-undo"),
     path("visits/", visits.visits, name="visits"),
     path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
     path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
