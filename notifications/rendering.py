@@ -21,9 +21,11 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import clock
 from notifications.calendar import calendar_file
-from notifications.enums import NEXT_STEPS, Level, Reason
+from notifications.enums import NEXT_STEPS, Category, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
+# Of these an e-mail names the type; of the others, even that it is that kind is private.
+TOLD_BY_KIND = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
 IN_APP_PART = "in_app.txt"
 LETTERS = "ABCDEF"  # of a household's visits; more than these are no longer one text
 
@@ -213,7 +215,8 @@ def _context(
 ) -> dict[str, Any]:
     said = _addressed(level=level, profile=profile)
     if level >= Level.L1:
-        said |= {"title": payload.title}
+        kind = payload.label if payload.category in TOLD_BY_KIND else ""
+        said |= {"title": payload.title, "kind": kind}
     return said | payload.context(ceiling=level)
 
 
@@ -225,6 +228,7 @@ def _addressed(*, level: Level, profile: PatientProfile) -> dict[str, Any]:
             "practice_name": profile.practice_name,
             "phone": profile.phone,
             "postal_address": profile.postal_address,
+            "is_for_other": bool(profile.pages),
         }
     return said
 
