@@ -4,12 +4,25 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    centre,
+    changes,
+    contacts,
+    devices,
+    home,
+    message,
+    preview,
+    settings,
+    unsubscribe,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
+    path("preview/", preview.preview, name="preview"),
+    path("changes/", changes.changes, name="changes"),
     path("language/", settings.language_and_zone, name="language"),
     path("general/", settings.general, name="general"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
