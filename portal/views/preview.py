@@ -25,7 +25,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     coming = coming_to(request.patient)
     context = {
         "kinds": kinds_of_messages(),
-        "chosen": chosen,
+        "type_key": chosen,
         "samples": samples_of(patient=request.patient, type_key=chosen),
         "coming": coming,
         "next": next_of(coming),
