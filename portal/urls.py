@@ -6,10 +6,12 @@ from django.urls import include, path
 from portal.forms import SignInForm
 from portal.views import (
     centre,
+    changes,
     contacts,
     devices,
     home,
     message,
+    preview,
     questionnaires,
     settings,
     statements,
@@ -22,6 +24,8 @@ sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticat
 
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
+    path("preview/", preview.preview, name="preview"),
+    path("changes/", changes.changes, name="changes"),
     path("language/", settings.language_and_zone, name="language"),
     path("general/", settings.general, name="general"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
