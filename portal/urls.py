@@ -4,15 +4,35 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    centre,
+    contacts,
+    devices,
+    general,
+    home,
+    message,
+    private,
+    settings,
+    unsubscribe,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
-    path("language/", settings.language_and_zone, name="language"),
-    path("general/", settings.general, name="general"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
+    path("texts-off/", settings.texts_off, name="texts-off"),
+    path("reset/", settings.reset, name="settings-reset"),
+    path("undo/<uuid:change>/", settings.undo, name="settings-undo"),
+    path("pause/", general.pause, name="pause"),
+    path("resume/", general.resume, name="resume"),
+    path("quiet/", general.quiet, name="quiet"),
+    path("summary/", general.summary, name="summary"),
+    path("language/", general.language_and_zone, name="language"),
+    path("private/", private.private, name="private"),
+    path("private/wish/", private.wish, name="private-wish"),
+    path("private/<uuid:request_id>/end/", private.end, name="private-end"),
     path("devices/", devices.register, name="devices"),
     path("devices/<uuid:contact_id>/remove/", devices.remove, name="device-remove"),
     path("contacts/add/<str:kind>/", contacts.add, name="contact-add"),
