@@ -97,6 +97,11 @@ class OwnForm(forms.Form):
     def refuse(self, refused: Refused) -> None:
         self.add_error(refused.field if refused.field in self.fields else None, refused.message)
 
+    @property
+    def complaint(self) -> str:
+        """Return the first thing that is wrong; empty: nothing is."""
+        return next((said for all_said in self.errors.values() for said in all_said), "")
+
     def point(self) -> Self:
         """Return the form with the cursor in the first field that is wrong."""
         wrong = next((name for name in self.fields if name in self.errors), None)

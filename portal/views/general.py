@@ -64,7 +64,8 @@ def _answer(
     if not is_fragment(request):
         messages.success(request, said)
         return _home(request)
-    context = {part: form.point(), "said": said, "now": clock.now() if chosen else None}
+    context = {part: form.point(), "now": clock.now() if chosen else None}
+    context["said"] = said if chosen else _("Not saved. %(why)s") % {"why": form.complaint}
     context["general"] = chosen or preferences.settings_of(patient_id=request.patient.pk)
     status = 200 if chosen else 422
     return render(request, f"portal/_settings_{part}.html", context, status=status)
