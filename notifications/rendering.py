@@ -19,6 +19,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from notifications import clock
+from notifications.calendar import calendar_file
 from notifications.enums import NEXT_STEPS, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
@@ -80,6 +82,18 @@ def render(
     context = _context(payload=payload, level=level, profile=profile) | dict(links)
     with translation.override(profile.language), timezone.override(profile.zone):
         return {part: _render_part(part, payload, level, context) for part in parts}
+
+
+def calendar_of(*, payload: NotificationPayload, level: Level, profile: PatientProfile) -> str:
+    """Return the file that puts a message's visit into a calendar, or moves it, or takes it out.
+
+    Empty where there is none, and at L0: it says when and where.
+    """
+    if level < Level.L1:
+        return ""
+    with translation.override(profile.language):
+        event = payload.calendar(practice_name=profile.practice_name)
+        return calendar_file(event, now=clock.now(), is_mailed=True) if event else ""
 
 
 def message_for(*, payload: NotificationPayload, profile: PatientProfile) -> tuple[str, str]:

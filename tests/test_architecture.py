@@ -21,7 +21,7 @@ ENGINE = [
     "clock windows",
     "registry crypto",
     "enums",
-    "segments text_hours types",
+    "calendar segments text_hours types",
     "allowance hours",
     "privacy policy",
     "models",
@@ -66,6 +66,7 @@ PORTAL_MAY_OPEN = {
     "consent",
     "types",
     "enums",
+    "calendar",  # a visit as a file to keep
     "clock",  # the time for planning
     "audit",  # who changed the book
     "crypto",  # the sealed columns of its own models

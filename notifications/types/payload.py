@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import (
     Category,
     Level,
@@ -135,6 +136,13 @@ class NotificationPayload(ABC):
     def actions(self) -> tuple[str, ...]:
         """Return the keys of what the patient may answer right here, such as `confirm`."""
         return ()
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent | None:
+        """Return the entry a mail brings for the patient's calendar, or None.
+
+        Its words are in the current language and say nothing that is private.
+        """
+        return None
 
     def expires_at(self) -> datetime | None:
         """Return when acting on the message stops making sense (aware), or None."""

@@ -5,6 +5,7 @@ from typing import Self
 
 from django.utils.translation import gettext_lazy as _
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import PatientNotificationType
 from portal.notification_types._visit import SETTLES_FOR, VisitPayload, example_fields
 
@@ -21,6 +22,9 @@ class AppointmentConfirmedPayload(VisitPayload):
     @classmethod
     def example(cls) -> Self:
         return cls(**example_fields())
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent:
+        return self.event(practice_name=practice_name)
 
     def is_capped(self) -> bool:
         """Never: it answers what the patient has just asked for."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import PatientNotificationPriority, PatientNotificationType
 from notifications.types import logistics, public
 from portal.notification_types._visit import SETTLES_FOR, VisitPayload, example_fields
@@ -39,6 +40,9 @@ class AppointmentRescheduledPayload(VisitPayload):
         visit = example_fields()
         earlier = visit["appointment_date"] - timedelta(days=1)
         return cls(**visit, previous_date=earlier)
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent:
+        return self.event(practice_name=practice_name)
 
     def is_capped(self) -> bool:
         """Never: who has not heard of it comes at the wrong time."""
