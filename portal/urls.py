@@ -4,7 +4,18 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    bulk,
+    centre,
+    contacts,
+    devices,
+    home,
+    message,
+    sent,
+    settings,
+    unsubscribe,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
@@ -32,6 +43,8 @@ patient_pages = [
     path("notifications/sync/", centre.sync, name="sync"),
     path("notifications/read-all/", centre.read_all, name="read-all"),
     path("notifications/read-all/<uuid:batch>/undo/", centre.read_all_undo, name="read-all-undo"),
+    path("notifications/bulk/<slug:action>/", bulk.bulk, name="bulk"),
+    path("notifications/sent/", sent.sent, name="sent"),
     path("notifications/settings/", include(settings_pages)),
     path("notifications/<uuid:notification_id>/", message.message, name="message"),
     path(

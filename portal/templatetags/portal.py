@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from notifications import clock
 from notifications.services import patient_notification_service
 from notifications.templatetags.notification_text import clock_time, visit_day
+from portal import access
 from portal.access import wards_of
 from portal.models import User
 
@@ -132,6 +133,24 @@ def full_moment(moment: datetime) -> str:
     day = visit_day(moment, timezone.get_current_timezone_name())
     year = "" if local.year == timezone.localdate(clock.now()).year else f", {local.year}"
     return _("%(day)s at %(time)s") % {"day": day + year, "time": clock_time(moment)}
+
+
+@register.filter
+def dated_moment(moment: datetime) -> SafeString:
+    """Return `full_moment`, which on paper has its year also when it is this one."""
+    said, local = full_moment(moment), timezone.localtime(moment)
+    if local.year != timezone.localdate(clock.now()).year:
+        return format_html("{}", said)
+    day = visit_day(moment, timezone.get_current_timezone_name())
+    before, _day, after = said.partition(day)
+    on_paper = format_html('<span class="print-only">, {}</span>', local.year)
+    return format_html("{}{}{}{}", before, day, on_paper, after)
+
+
+@register.simple_tag
+def practice_name() -> str:
+    """Return the practice's name, which heads what is printed."""
+    return access.practice_name()
 
 
 @register.simple_tag
