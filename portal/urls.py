@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from portal.forms import SignInForm
 from portal.views import (
+    bulk,
     centre,
     changes,
     contacts,
@@ -15,6 +16,7 @@ from portal.views import (
     preview,
     private,
     questionnaires,
+    sent,
     settings,
     statements,
     unsubscribe,
@@ -68,6 +70,8 @@ patient_pages = [
     path("notifications/sync/", centre.sync, name="sync"),
     path("notifications/read-all/", centre.read_all, name="read-all"),
     path("notifications/read-all/<uuid:batch>/undo/", centre.read_all_undo, name="read-all-undo"),
+    path("notifications/bulk/<slug:action>/", bulk.bulk, name="bulk"),
+    path("notifications/sent/", sent.sent, name="sent"),
     path("notifications/settings/", include(settings_pages)),
     path("notifications/<uuid:notification_id>/", message.message, name="message"),
     path(
