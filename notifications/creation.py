@@ -14,12 +14,25 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from notifications import audit, calls, clock, delivery, policy, realtime, rendering, windows
+from notifications import (
+    audit,
+    calls,
+    clock,
+    contacts,
+    delivery,
+    policy,
+    realtime,
+    rendering,
+    segments,
+    windows,
+)
 from notifications.candidates import candidates
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import (
     Action,
     AuditAction,
+    ContactKind,
+    Level,
     PatientNotificationChannel,
     PatientNotificationPriority,
     PatientNotificationType,
@@ -48,13 +61,34 @@ class Preview:
     """What would go out on one channel, when, and why or why not.
 
     `at` is when it goes: now, at its rung's time, or when what holds it is over; aware. None where
-    it does not go.
+    it does not go. What is held has the words and the level it will go with. `to` is its address,
+    masked, or its device; `is_trusted`: verified and agreed to, so that it may say more than L0.
     """
 
     channel: str
     decision: policy.Decision
     content: dict[str, str]
     at: datetime | None = None
+    contact_id: UUID | None = None
+    to: str = ""
+    is_trusted: bool = True
+
+    @property
+    def comes(self) -> bool:
+        """Return whether the patient gets it, now or later."""
+        return self.decision.action != Action.SKIP
+
+    @property
+    def to_patient(self) -> str:
+        """Return why it does not come, or not yet, as the patient reads it; empty: it comes."""
+        reason, params = self.decision.reason, self.decision.params
+        return rendering.sentence_to_patient(reason=reason, params=params) if reason else ""
+
+    @property
+    def segments(self) -> int:
+        """Return how many texts a carrier bills for it; 0 for what is no text."""
+        is_text = PatientNotificationChannel.known(self.channel).contact_kind == ContactKind.PHONE
+        return sum(map(segments.segments, self.content.values())) if is_text else 0
 
 
 def priority_of(
@@ -147,7 +181,7 @@ def _write(
     events = realtime.record_created(
         rows=[(draft.patient_id, draft.id, str(draft.priority)) for draft in drafts]
     )
-    contacts = addresses_in_use([draft.patient_id for draft in drafts])
+    known = addresses_in_use([draft.patient_id for draft in drafts])
     rows = [
         notification_of(draft, profiles[draft.patient_id], seq=events[draft.patient_id].seq)
         for draft in drafts
@@ -157,7 +191,7 @@ def _write(
         [
             each
             for draft, row in zip(drafts, rows, strict=True)
-            for each in candidates(row, draft.payload, contacts.get(row.patient_id, []))
+            for each in candidates(row, draft.payload, known.get(row.patient_id, []))
         ]
     )
     calls.open_at_the_end(
@@ -228,12 +262,27 @@ def _facts(rows: Sequence[Delivery], *, at: datetime) -> dict[UUID, policy.Facts
 def _preview(
     row: Delivery, facts: policy.Facts, payload: NotificationPayload, profile: PatientProfile
 ) -> Preview:
-    decision = policy.decide(facts)
-    channel = PatientNotificationChannel.known(row.channel)
-    level = channel.ceiling if channel.contact_kind is None else decision.level
+    decision, level = _decided(facts)
     links = delivery.links_for(row, payload_class=type(payload), profile=profile)
     text = delivery.written(row, payload=payload, level=level, profile=profile, links=links)
     if text.is_blocked and decision.action == Action.SEND:
         decision = replace(decision, reason=Reason.PHI_BLOCKED, level=text.level)
-    at = facts.now if decision.action == Action.SEND else decision.at
-    return Preview(channel=row.channel, decision=decision, content=text.content, at=at)
+    return Preview(
+        channel=row.channel,
+        decision=decision,
+        content=text.content,
+        at=facts.now if decision.action == Action.SEND else decision.at,
+        contact_id=row.contact_id,
+        to=contacts.masked(row.contact) if row.contact else "",
+        is_trusted=facts.is_verified and facts.has_consent,
+    )
+
+
+def _decided(facts: policy.Facts) -> tuple[policy.Decision, Level]:
+    """Return what is decided, and at which level it is said; what is held, as it then goes."""
+    decision = policy.decide(facts)
+    if facts.contact_kind is None:
+        return decision, facts.ceiling
+    if decision.action == Action.HOLD:
+        decision = replace(decision, level=policy.allowed_level(facts))
+    return decision, decision.level

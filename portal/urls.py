@@ -4,12 +4,28 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    centre,
+    changes,
+    contacts,
+    devices,
+    home,
+    message,
+    preview,
+    questionnaires,
+    settings,
+    statements,
+    unsubscribe,
+    visits,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
+    path("preview/", preview.preview, name="preview"),
+    path("changes/", changes.changes, name="changes"),
     path("language/", settings.language_and_zone, name="language"),
     path("general/", settings.general, name="general"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
@@ -25,8 +41,17 @@ settings_pages = [
 
 patient_pages = [
     path("", home.home, name="home"),
-    path("visits/", home.visits, name="visits"),
-    path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("forms/", questionnaires.forms, name="forms"),
+    path("forms/<uuid:form_id>/", questionnaires.form, name="form"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<uuid:statement_id>/", statements.statement, name="statement"),
+    path("statements/<uuid:statement_id>/question/", statements.ask, name="statement-question"),
+    path("statements/<uuid:statement_id>/question/undo/", statements.unask, name="question-undo"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
+    path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
+    path("visits/<uuid:visit_id>/move/", visits.move, name="visit-move"),
+    path("visits/<uuid:visit_id>/move/never-mind/", visits.stay, name="visit-stay"),
     path("notifications/", centre.centre, name="centre"),
     path("notifications/popover/", centre.popover, name="popover"),
     path("notifications/sync/", centre.sync, name="sync"),
