@@ -12,8 +12,11 @@ from portal.views import (
     home,
     message,
     preview,
+    questionnaires,
     settings,
+    statements,
     unsubscribe,
+    visits,
     worker,
 )
 
@@ -38,8 +41,17 @@ settings_pages = [
 
 patient_pages = [
     path("", home.home, name="home"),
-    path("visits/", home.visits, name="visits"),
-    path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("forms/", questionnaires.forms, name="forms"),
+    path("forms/<uuid:form_id>/", questionnaires.form, name="form"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<uuid:statement_id>/", statements.statement, name="statement"),
+    path("statements/<uuid:statement_id>/question/", statements.ask, name="statement-question"),
+    path("statements/<uuid:statement_id>/question/undo/", statements.unask, name="question-undo"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
+    path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
+    path("visits/<uuid:visit_id>/move/", visits.move, name="visit-move"),
+    path("visits/<uuid:visit_id>/move/never-mind/", visits.stay, name="visit-stay"),
     path("notifications/", centre.centre, name="centre"),
     path("notifications/popover/", centre.popover, name="popover"),
     path("notifications/sync/", centre.sync, name="sync"),

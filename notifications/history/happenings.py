@@ -39,6 +39,9 @@ CHANGES_SAID = {
     "needs_update": gettext_lazy("Address does not work"),
     "opted_out": gettext_lazy("Replied STOP"),
     "replaced": gettext_lazy("Address replaced by another"),
+    "told_replaced": gettext_lazy("Old address told of it"),
+    "renamed": gettext_lazy("Device renamed"),
+    "test_sent": gettext_lazy("Test sent to a device"),
     "removed": gettext_lazy("Address no longer used"),
     "only_this": gettext_lazy("Patient wants to be reached this way only"),
     "never_this": gettext_lazy("Patient asked us not to use this"),
@@ -147,6 +150,7 @@ def _consent_said(row: Consent) -> str:
 def _calls(reader: Reader) -> list[Happening]:
     """Return the calls to make that no message of ours is about; the others are told with it."""
     rows = CallTask.objects.filter(patient_id=reader.patient_id, notification=None)
+    rows = rows.defer("note").annotate(has_note=Q(note__isnull=False))
     return [
         Happening(
             id=row.pk,
@@ -154,7 +158,7 @@ def _calls(reader: Reader) -> list[Happening]:
             kind=TimelineKind.CALL,
             sentence=str(row.get_reason_display()),
             actor=row.settled_by,
-            detail=words_of_call(row),
+            detail=". ".join([words_of_call(row), *([_("With a note")] if row.has_note else [])]),
             object_id=str(row.pk),
         )
         for row in reader.page_of(rows.filter(due_at__lte=clock.now()), moment="due_at")

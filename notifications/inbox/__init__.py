@@ -19,9 +19,11 @@ from notifications.inbox.changes import (
 )
 from notifications.inbox.pages import LONGEST_PAGE, STATUSES, Page, count_unread, page
 from notifications.inbox.upkeep import (
+    ask_again_about,
     expire_about,
     expire_due,
     forget_old_events,
+    note_about,
     recount,
     wake_due,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "ReadBatch",
     "acting",
     "archiving",
+    "ask_again_about",
     "change",
     "count_unread",
     "dismissing",
@@ -42,6 +45,7 @@ __all__ = [
     "forget_old_events",
     "is_counted",
     "mark_all_read",
+    "note_about",
     "page",
     "reading",
     "recount",

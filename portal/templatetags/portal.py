@@ -1,6 +1,6 @@
 """What the pages' templates need: the bell, icons, addresses for whom one acts, times in words."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.template.loader import select_template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info
@@ -132,6 +133,13 @@ def full_moment(moment: datetime) -> str:
     day = visit_day(moment, timezone.get_current_timezone_name())
     year = "" if local.year == timezone.localdate(clock.now()).year else f", {local.year}"
     return _("%(day)s at %(time)s") % {"day": day + year, "time": clock_time(moment)}
+
+
+@register.filter
+def short_day(day: date) -> str:
+    """Return "Nov 24", with the year if another."""
+    is_this_year = day.year == timezone.localdate(clock.now()).year
+    return date_format(day, _("M j") if is_this_year else _("M j, Y"))
 
 
 @register.simple_tag
