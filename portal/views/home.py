@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET
 
 from notifications.services import patient_notification_service as service
 from portal.views.lists import Shown
+from portal.views.paperwork import open_paperwork
 from portal.views.patient import patient_page
 from portal.views.rows import rows_of
 from portal.views.visits import Visit, coming_to
@@ -20,6 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     page = service.inbox(patient_id=request.patient.pk, unread_only=True, limit=HOME_MESSAGES)
     context = {
         "visits": Visit.all(coming_to(request.patient)[:HOME_VISITS]),
+        "to_do": open_paperwork(request),
         "rows": rows_of(page.items),
         "shown": Shown(),
         "unread": page.unread,
