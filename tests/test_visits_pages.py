@@ -6,16 +6,20 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from icalendar import Calendar
 
 from notifications import calls, clock
-from notifications.enums import AuditAction, CallOutcome, CallReason
+from notifications.enums import AuditAction, CallOutcome, CallReason, DeliveryStatus, Reason
 from notifications.models import AuditEvent, CallTask, Delivery, PatientNotification
+from notifications.services import patient_notification_service as service
 from notifications.types import Refused
 from portal.models import Appointment, ClosedDay, Guardianship, ReminderRule, User
+from portal.notification_types._visit import visit_fields
+from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.services import ask_to_move, cancel, complete, confirm, keep, reschedule, take_back
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import PASSWORD, signed_in
-from tests.engine import NOON, phone_of, run
+from tests.engine import BENS_NUMBER, NOON, phone_of, run, status_of
 from tests.pages import HTMX, act, child_of, text_of
 from tests.test_replies import text
 
@@ -111,6 +115,22 @@ def test_who_asks_to_move_a_visit_is_not_asked_to_confirm_it_meanwhile(ana, aske
         run(NOON + hour * HOUR)
     assert Delivery.objects.exclude(attempts=0).count() == before
     assert not CallTask.objects.filter(reason=CallReason.NOT_REACHED, settled_at=None).exists()
+
+
+def test_a_question_that_waits_for_the_morning_is_not_sent_after_a_wish(ana, ben, visits):
+    phone_of(ana)
+    phone_of(ben, BENS_NUMBER)
+    questions = {}
+    with clock.at(wall("2026-11-24 23:00")):
+        for patient in (ana, ben):
+            visit = visits(patient, announce=False)
+            payload = AppointmentReminderPayload(**visit_fields(visit), asks_to_confirm=True)
+            who = {"patient_id": patient.pk, "subject": visit.subject}
+            questions[patient] = service.create_notification(**who, payload=payload), visit
+        wish(questions[ana][1])
+    run(wall("2026-11-25 09:00"))
+    assert status_of(questions[ana][0], "sms") == (DeliveryStatus.SKIPPED, Reason.ANSWERED)
+    assert status_of(questions[ben][0], "sms")[0] == DeliveryStatus.ACCEPTED
 
 
 def test_never_mind_ends_the_call_and_lets_the_message_ask_again(ana, asked):
@@ -276,6 +296,35 @@ def test_a_message_leads_to_the_page_until_the_visit_is_asked_to_be_moved(ana, a
     assert link in text_of(ana_client.get("/notifications/"))
     cancel(appointment_id=visit.pk, actor=DESK)
     assert link not in text_of(ana_client.get("/notifications/"))
+
+
+# -- its file -----------------------------------------------------------------------------------
+
+
+def test_a_visit_can_be_kept_in_a_calendar_that_others_see(ana, ana_client, visits):
+    visit = visits(ana, reason=MORNINGS)
+
+    def fetched():
+        answer = ana_client.get(f"/visits/{visit.pk}/calendar.ics")
+        assert answer["Content-Type"] == "text/calendar; charset=utf-8"
+        assert answer["Cache-Control"] == "no-store"
+        return Calendar.from_ical(text_of(answer)).walk("VEVENT")[0]
+
+    first = fetched()
+    assert (first["summary"], first["location"]) == ("Visit at Main Street Dental", "Main St")
+    assert (first.decoded("dtstart"), first.decoded("dtend")) == (visit.starts_at, visit.ends_at)
+    assert first.decoded("dtstamp") == NOON
+    later = {"starts_at": visit.starts_at + DAY, "ends_at": visit.ends_at + DAY}
+    reschedule(appointment_id=visit.pk, **later, actor=DESK)
+    moved = fetched()
+    cancel(appointment_id=visit.pk, actor=DESK)
+    off = fetched()
+    assert first["uid"] == moved["uid"] == off["uid"]
+    assert first["sequence"] < moved["sequence"] < off["sequence"]
+    assert (moved["status"], off["status"]) == ("CONFIRMED", "CANCELLED")
+    for event in (first, moved, off):
+        said = event.to_ical().decode()
+        assert not [word for word in ("root canal", "Lee", "Ana", "Example") if word in said]
 
 
 # -- the desk -----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from notifications.templatetags.notification_text import visit_day, wall_time, z
 from portal.forms import MoveForm
 from portal.models import Appointment, User
 from portal.services import Wish, ask_to_move, confirm, take_back, wishes_about
+from portal.services.calendar_files import calendar_file_of
 from portal.templatetags.portal import address
 from portal.views.centre import counts
 from portal.views.lists import Shown
@@ -129,6 +130,16 @@ def stay(request: HttpRequest, visit_id: UUID) -> HttpResponse:
     actor = audit.actor_of(request.user)
     take_back(visit_id=visit.pk, patient_id=request.patient.pk, actor=actor)
     return _answered(request, visit_id, said=_("Your visit stays as it is."))
+
+
+@require_GET
+@patient_page
+def calendar(request: HttpRequest, visit_id: UUID) -> HttpResponse:
+    """Hand out a visit as a file for the patient's own calendar."""
+    visit = visits_of(request.patient).get(pk=visit_id)
+    headers = {"Content-Disposition": 'attachment; filename="visit.ics"'}
+    file = calendar_file_of(visit)
+    return HttpResponse(file, content_type="text/calendar; charset=utf-8", headers=headers)
 
 
 def _past_of(patient: User, *, before: str) -> QuerySet[Appointment]:
