@@ -93,6 +93,15 @@ class MoveForm(forms.Form):
         return note
 
 
+class BillQuestionForm(MoveForm):
+    """What a patient asks about a bill, if they write it."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["note"].label = _("What would you like to know?")
+        self.fields["note"].help_text = _("You may leave this empty.")
+
+
 class LanguageAndZoneForm(forms.ModelForm):
     """Languages in their own names; zones with the time it is there now."""
 

@@ -130,13 +130,14 @@ def acting(action: str) -> Apply:
     return apply
 
 
-def noting(action: str) -> Apply:
+def noting(action: str, *, is_read: bool) -> Apply:
     """Return what marks a message as settled where it leads to, unless it was answered."""
 
     def apply(row: PatientNotification, now: datetime) -> dict:
         if row.acted_at or _leads_to(row) != action:
             return {}
-        return {"acted_at": now, "action_taken": action, "read_at": row.read_at or now}
+        read = {"read_at": row.read_at or now} if is_read else {}
+        return {"acted_at": now, "action_taken": action} | read
 
     return apply
 
