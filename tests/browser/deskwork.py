@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +24,18 @@ from notifications.models import Delivery, ScheduledNotification
 from notifications.providers.outbox import OutboxMessage
 from notifications.services import patient_notification_service as service
 from portal import services
-from portal.models import Appointment, Guardianship, Location, Practice, Provider, User
+from portal.models import (
+    Appointment,
+    Guardianship,
+    Location,
+    PatientForm,
+    Practice,
+    Provider,
+    User,
+)
 from portal.notification_types._visit import visit_fields
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from tests.browser.desk import PASSWORD
 
@@ -99,6 +109,30 @@ def remind(*, patient_id: UUID) -> str:
     payload = AppointmentReminderPayload(**visit_fields(visit), asks_to_confirm=True)
     service.create_notification(patient_id=patient_id, payload=payload, subject=visit.subject)
     return str(visit.pk)
+
+
+def ask_for_form(*, patient_id: UUID, kind: str = "health_history") -> str:
+    """Ask for a form before a visit, of which the patient hears; return the form's id."""
+    visit = Appointment.objects.get(pk=remind(patient_id=patient_id))
+    form = services.request_form(
+        patient_id=patient_id, appointment_id=visit.pk, kind=kind, actor=ACTOR
+    )
+    payload = FormsDuePayload(**visit_fields(visit), forms=form.name)
+    service.create_notification(patient_id=patient_id, payload=payload, subject=visit.subject)
+    return str(form.pk)
+
+
+def bill(*, patient_id: UUID, dollars: str = "120.50") -> str:
+    """Issue a statement that is due in three weeks; return its id."""
+    due_on = clock.now().date() + timedelta(days=21)
+    row = services.issue_statement(
+        patient_id=patient_id, amount=Decimal(dollars), due_on=due_on, actor=ACTOR
+    )
+    return str(row.pk)
+
+
+def answers_to(*, form_id: UUID) -> dict[str, Any] | None:
+    return PatientForm.objects.get(pk=form_id).answers
 
 
 def visit_status(*, visit_id: UUID) -> str:
