@@ -11,8 +11,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from notifications import audit, creation, history, inbox, realtime
-from notifications.creation import Preview
+from notifications import audit, creation, history, inbox, previews, realtime
 from notifications.enums import (
     AuditAction,
     InboxEventKind,
@@ -23,6 +22,7 @@ from notifications.enums import (
 from notifications.history import Explanation, HistoryEntry, Sent, Timeline
 from notifications.inbox import Change, ManyChanged, Page, ReadBatch
 from notifications.models import PatientNotification
+from notifications.previews import Preview
 from notifications.realtime import Changes
 from notifications.types import NotificationPayload
 
@@ -158,7 +158,7 @@ class PatientNotificationService:
 
     def preview(self, *, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
         """Return what would go out now, a channel each, and when, by the function that sends."""
-        return creation.preview(patient_id=patient_id, payload=payload)
+        return previews.preview(patient_id=patient_id, payload=payload)
 
     # -- changing ---------------------------------------------------------------------------
 

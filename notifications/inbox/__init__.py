@@ -9,9 +9,11 @@ from notifications.inbox.changes import CHANGES, Change, acting, change, is_coun
 from notifications.inbox.many import ManyChanged, change_many
 from notifications.inbox.pages import LONGEST_PAGE, STATUSES, Page, count_unread, mark_seen, page
 from notifications.inbox.upkeep import (
+    ask_again_about,
     expire_about,
     expire_due,
     forget_old_events,
+    note_about,
     recount,
     wake_due,
 )
@@ -25,6 +27,8 @@ __all__ = [
     "Page",
     "ReadBatch",
     "acting",
+    "archiving",
+    "ask_again_about",
     "change",
     "change_many",
     "count_unread",
@@ -33,6 +37,7 @@ __all__ = [
     "forget_old_events",
     "is_counted",
     "mark_all_read",
+    "note_about",
     "mark_seen",
     "page",
     "recount",

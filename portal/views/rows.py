@@ -15,12 +15,16 @@ from notifications import clock
 from notifications.enums import Category, PatientNotificationPriority, PatientNotificationType
 from notifications.templatetags.notification_text import clock_time
 from notifications.types import NotificationPayload, payload_of
+from portal.templatetags.portal import short_day
 from portal.views.days import Day, by_day
 
 ANSWERS = {"confirm": gettext_lazy("Confirm"), "accept": gettext_lazy("Take this time")}
 ANSWERED = {
     "confirm": gettext_lazy("Confirmed %(time)s"),
     "accept": gettext_lazy("Taken %(time)s"),
+    "fill_in": gettext_lazy("Filled in %(time)s"),
+    "pay": gettext_lazy("Paid on %(day)s"),
+    "move": gettext_lazy("You asked to move it %(time)s"),
 }
 EVENING, MORNING = time(18), time(8)
 
@@ -83,7 +87,8 @@ class Row:
         if self.message.acted_at is None:
             return ""
         said = ANSWERED.get(self.message.action_taken, gettext_lazy("Answered %(time)s"))
-        return str(said) % {"time": clock_time(self.message.acted_at)}
+        at = self.message.acted_at
+        return str(said) % {"time": clock_time(at), "day": short_day(timezone.localdate(at))}
 
     @property
     def snoozes(self) -> list[tuple[str, str]]:

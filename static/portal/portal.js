@@ -18,7 +18,7 @@ const language = document.documentElement.lang;
 
 const said = () => {}; // a failed request has been told to the reader by htmx:afterRequest
 
-/* -- what the bell says ----------------------------------------------------------------------- */
+/* -- what the bell says -- */
 
 function showCount() {
   const unread = Number($("#bell-state")?.dataset.unread ?? 0);
@@ -41,7 +41,7 @@ function setCount(unread) {
   showCount(); // the words for a screen reader follow with the fragment, in the right plural
 }
 
-/* -- the live line ---------------------------------------------------------------------------- */
+/* -- the live line -- */
 
 function usePatientNotifications(center) {
   const { ws, sync, patient } = center.dataset;
@@ -217,7 +217,7 @@ function usePatientNotifications(center) {
   start();
 }
 
-/* -- the list: days, pill, focus -------------------------------------------------------------- */
+/* -- the list: days, pill, focus -- */
 
 let filling = false;
 
@@ -279,7 +279,7 @@ function countChosen() {
   return place?.textContent;
 }
 
-/* -- times ------------------------------------------------------------------------------------ */
+/* -- times -- */
 
 const long = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const short = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
@@ -298,7 +298,7 @@ function relate() {
   }
 }
 
-/* -- answers to a press ----------------------------------------------------------------------- */
+/* -- answers to a press -- */
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   const row = detail.elt.closest("li[id]");
@@ -343,7 +343,7 @@ function cellState(elt, state, text) {
 
 document.addEventListener("htmx:afterSettle", settle);
 
-/* -- the popover ------------------------------------------------------------------------------ */
+/* -- the popover -- */
 
 function usePopover(bell, popover, source) {
   bell.setAttribute("aria-expanded", "false");
@@ -375,7 +375,7 @@ function usePopover(bell, popover, source) {
   addEventListener("htmx:afterRequest", ({ detail: { elt } }) => elt.id === "pop-all" && popover.hidePopover());
 }
 
-/* -- small things ----------------------------------------------------------------------------- */
+/* -- small things -- */
 
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll("details.menu[open]"))
