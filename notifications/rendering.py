@@ -21,9 +21,11 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import clock
 from notifications.calendar import calendar_file
-from notifications.enums import NEXT_STEPS, Level, Reason
+from notifications.enums import NEXT_STEPS, Category, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
+# Of these an e-mail names the type; of the others, even that it is that kind is private.
+TOLD_BY_KIND = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
 IN_APP_PART = "in_app.txt"
 LETTERS = "ABCDEF"  # of a household's visits; more than these are no longer one text
 
@@ -154,6 +156,13 @@ def render_code(*, parts: tuple[str, ...], code: str, profile: PatientProfile) -
         return {part: _write([f"notifications/_code/{part}"], context) for part in parts}
 
 
+def render_replaced(*, parts: tuple[str, ...], profile: PatientProfile) -> dict[str, str]:
+    """Return what an address hears when another takes its place: L0, and nothing of the other."""
+    context = {"public_name": profile.public_name, "language": profile.language}
+    with translation.override(profile.language):
+        return {part: _write([f"notifications/_replaced/{part}"], context) for part in parts}
+
+
 def render_reply(*, name: str, profile: PatientProfile) -> str:
     """Return one of our answers to a text: who we are, how to call us, and nothing of anybody."""
     context = {"public_name": profile.public_name, "phone": profile.phone}
@@ -213,7 +222,8 @@ def _context(
 ) -> dict[str, Any]:
     said = _addressed(level=level, profile=profile)
     if level >= Level.L1:
-        said |= {"title": payload.title}
+        kind = payload.label if payload.category in TOLD_BY_KIND else ""
+        said |= {"title": payload.title, "kind": kind}
     return said | payload.context(ceiling=level)
 
 
@@ -225,6 +235,7 @@ def _addressed(*, level: Level, profile: PatientProfile) -> dict[str, Any]:
             "practice_name": profile.practice_name,
             "phone": profile.phone,
             "postal_address": profile.postal_address,
+            "is_for_other": bool(profile.pages),
         }
     return said
 

@@ -17,6 +17,7 @@ from notifications.enums import Digest
 from notifications.preferences import DEFAULTS, GeneralSettings
 from notifications.types import Refused
 from portal.models import Languages, User
+from portal.services.wishes import LONGEST_NOTE
 
 ZONES = {
     "America/New_York": gettext_lazy("Eastern"),
@@ -72,6 +73,33 @@ class CodeForm(forms.Form):
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
     )
+
+
+class MoveForm(forms.Form):
+    """What a patient says to a visit they want moved. Too long, it stays to be shortened."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Which days and times suit you?"),
+        help_text=gettext_lazy("You may leave this empty. For example: Tuesdays after 3 PM."),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "input"}),
+    )
+
+    def clean_note(self) -> str:
+        note = self.cleaned_data["note"].replace("\r\n", "\n")
+        if len(note) > LONGEST_NOTE:
+            self.fields["note"].widget.attrs |= {"autofocus": True, "data-dm-focus": True}
+            raise forms.ValidationError(_("Please write 500 characters or less."))
+        return note
+
+
+class BillQuestionForm(MoveForm):
+    """What a patient asks about a bill, if they write it."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["note"].label = _("What would you like to know?")
+        self.fields["note"].help_text = _("You may leave this empty.")
 
 
 class LanguageAndZoneForm(forms.ModelForm):

@@ -5,15 +5,22 @@ from django.urls import include, path
 
 from portal.forms import SignInForm
 from portal.views import (
+    bulk,
     centre,
+    changes,
     contacts,
     devices,
     general,
     home,
     message,
+    preview,
     private,
+    questionnaires,
+    sent,
     settings,
+    statements,
     unsubscribe,
+    visits,
     worker,
 )
 
@@ -30,6 +37,8 @@ settings_pages = [
     path("quiet/", general.quiet, name="quiet"),
     path("summary/", general.summary, name="summary"),
     path("language/", general.language_and_zone, name="language"),
+    path("preview/", preview.preview, name="preview"),
+    path("changes/", changes.changes, name="changes"),
     path("private/", private.private, name="private"),
     path("private/wish/", private.wish, name="private-wish"),
     path("private/<uuid:request_id>/end/", private.end, name="private-end"),
@@ -45,13 +54,24 @@ settings_pages = [
 
 patient_pages = [
     path("", home.home, name="home"),
-    path("visits/", home.visits, name="visits"),
-    path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("forms/", questionnaires.forms, name="forms"),
+    path("forms/<uuid:form_id>/", questionnaires.form, name="form"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<uuid:statement_id>/", statements.statement, name="statement"),
+    path("statements/<uuid:statement_id>/question/", statements.ask, name="statement-question"),
+    path("statements/<uuid:statement_id>/question/undo/", statements.unask, name="question-undo"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
+    path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
+    path("visits/<uuid:visit_id>/move/", visits.move, name="visit-move"),
+    path("visits/<uuid:visit_id>/move/never-mind/", visits.stay, name="visit-stay"),
     path("notifications/", centre.centre, name="centre"),
     path("notifications/popover/", centre.popover, name="popover"),
     path("notifications/sync/", centre.sync, name="sync"),
     path("notifications/read-all/", centre.read_all, name="read-all"),
     path("notifications/read-all/<uuid:batch>/undo/", centre.read_all_undo, name="read-all-undo"),
+    path("notifications/bulk/<slug:action>/", bulk.bulk, name="bulk"),
+    path("notifications/sent/", sent.sent, name="sent"),
     path("notifications/settings/", include(settings_pages)),
     path("notifications/<uuid:notification_id>/", message.message, name="message"),
     path(

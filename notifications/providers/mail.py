@@ -80,7 +80,7 @@ def build(
         to=[_one_address(envelope.to["address"])],
         headers=_headers(envelope),
     )
-    message.attach_alternative(css_inline.inline(html, keep_style_tags=True), "text/html")
+    message.attach_alternative(css_inline.inline(html), "text/html")
     if calendar:
         message.attach(_attached(calendar))
     message.metadata = {"delivery_id": str(envelope.delivery_id)}

@@ -1,6 +1,6 @@
 """What the pages' templates need: the bell, icons, addresses for whom one acts, times in words."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.template.loader import select_template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from notifications import clock, preferences
 from notifications.services import patient_notification_service
 from notifications.templatetags.notification_text import clock_time, visit_day
+from portal import access
 from portal.access import wards_of
 from portal.models import User
 
@@ -155,6 +157,31 @@ def day_with_year(moment: datetime) -> str:
     day = visit_day(moment, timezone.get_current_timezone_name())
     year = timezone.localtime(moment).year
     return day if year == timezone.localdate(clock.now()).year else f"{day}, {year}"
+
+
+@register.filter
+def short_day(day: date) -> str:
+    """Return "Nov 24", with the year if another."""
+    is_this_year = day.year == timezone.localdate(clock.now()).year
+    return date_format(day, _("M j") if is_this_year else _("M j, Y"))
+
+
+@register.filter
+def dated_moment(moment: datetime) -> SafeString:
+    """Return `full_moment`, which on paper has its year also when it is this one."""
+    said, local = full_moment(moment), timezone.localtime(moment)
+    if local.year != timezone.localdate(clock.now()).year:
+        return format_html("{}", said)
+    day = visit_day(moment, timezone.get_current_timezone_name())
+    before, _day, after = said.partition(day)
+    on_paper = format_html('<span class="print-only">, {}</span>', local.year)
+    return format_html("{}{}{}{}", before, day, on_paper, after)
+
+
+@register.simple_tag
+def practice_name() -> str:
+    """Return the practice's name, which heads what is printed."""
+    return access.practice_name()
 
 
 @register.simple_tag
