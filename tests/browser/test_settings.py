@@ -185,7 +185,7 @@ def test_p20_in_quiet_hours_a_text_is_held_until_they_end_and_an_urgent_one_goes
     save.click()
     to = page.get_by_label("To", exact=True)
     expect(to).to_have_attribute("aria-invalid", "true")
-    expect(to).to_have_accessible_description(re.compile("need a beginning and an end"))
+    expect(to).to_have_accessible_description(re.compile("Write a time"))
     expect(to).to_be_focused()
     expect(page.get_by_label("From", exact=True)).to_have_value(f"{hour:02}:00")
     to.fill(f"{hour + 2:02}:00")
