@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -37,6 +39,7 @@ from portal.notification_types._visit import visit_fields
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
+from portal.notification_types.system_alert import SystemAlertPayload
 from tests.browser.desk import PASSWORD
 
 ACTOR = "system:desk"
@@ -151,6 +154,46 @@ def give_email(*, patient_id: UUID, address: str) -> None:
     """Give a patient a verified address."""
     made = contacts.add(patient_id=patient_id, kind="email", value=address, actor=ACTOR)
     contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+
+
+def give_number(*, patient_id: UUID, number: str) -> None:
+    """Give a patient a verified number and record that they agreed to texts about care."""
+    made = contacts.add(patient_id=patient_id, kind="phone", value=number, actor=ACTOR)
+    made = contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+    consent.record(
+        contact=made,
+        purpose=Purpose.TREATMENT,
+        granted=True,
+        wording=consent.CURRENT_TEXT_WORDING,
+        source="desk",
+        actor=ACTOR,
+    )
+
+
+def warn(*, patient_id: UUID) -> str:
+    """Send what is always e-mailed: news of the account; return its id."""
+    payload = SystemAlertPayload(text="A new address was added.")
+    return str(service.create_notification(patient_id=patient_id, payload=payload).pk)
+
+
+def became(*, notification_id: UUID, channel: str) -> str:
+    """Return where one way of a message stands once the worker has decided, in 20 s at most."""
+    row = Delivery.objects.filter(notification_id=notification_id, channel=channel)
+    for _ in range(200):
+        status = row.values_list("status", flat=True).get()
+        if status not in (DeliveryStatus.PLANNED, DeliveryStatus.SENDING):
+            return status
+        time.sleep(0.1)
+    return "nothing yet"
+
+
+def live_where_it_is_day(*, patient_id: UUID) -> str:
+    """Let a patient live where texts may go now; return the hour there, from 9 to 18."""
+    zones = ("America/New_York", "Pacific/Honolulu", "Asia/Tokyo", "Europe/Lisbon")
+    hours = {zone: clock.now().astimezone(ZoneInfo(zone)).hour for zone in zones}
+    zone, hour = next((zone, hour) for zone, hour in hours.items() if 9 <= hour <= 18)
+    User.objects.filter(pk=patient_id).update(zone=zone)
+    return str(hour)
 
 
 def reach(*, patient_id: UUID) -> None:
