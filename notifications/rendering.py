@@ -156,6 +156,13 @@ def render_code(*, parts: tuple[str, ...], code: str, profile: PatientProfile) -
         return {part: _write([f"notifications/_code/{part}"], context) for part in parts}
 
 
+def render_replaced(*, parts: tuple[str, ...], profile: PatientProfile) -> dict[str, str]:
+    """Return what an address hears when another takes its place: L0, and nothing of the other."""
+    context = {"public_name": profile.public_name, "language": profile.language}
+    with translation.override(profile.language):
+        return {part: _write([f"notifications/_replaced/{part}"], context) for part in parts}
+
+
 def render_reply(*, name: str, profile: PatientProfile) -> str:
     """Return one of our answers to a text: who we are, how to call us, and nothing of anybody."""
     context = {"public_name": profile.public_name, "phone": profile.phone}

@@ -4,15 +4,44 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
 from portal.forms import SignInForm
-from portal.views import centre, contacts, devices, home, message, settings, unsubscribe, worker
+from portal.views import (
+    bulk,
+    centre,
+    changes,
+    contacts,
+    devices,
+    general,
+    home,
+    message,
+    preview,
+    private,
+    questionnaires,
+    sent,
+    settings,
+    statements,
+    unsubscribe,
+    visits,
+    worker,
+)
 
 sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
 
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
-    path("language/", settings.language_and_zone, name="language"),
-    path("general/", settings.general, name="general"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
+    path("texts-off/", settings.texts_off, name="texts-off"),
+    path("reset/", settings.reset, name="settings-reset"),
+    path("undo/<uuid:change>/", settings.undo, name="settings-undo"),
+    path("pause/", general.pause, name="pause"),
+    path("resume/", general.resume, name="resume"),
+    path("quiet/", general.quiet, name="quiet"),
+    path("summary/", general.summary, name="summary"),
+    path("language/", general.language_and_zone, name="language"),
+    path("preview/", preview.preview, name="preview"),
+    path("changes/", changes.changes, name="changes"),
+    path("private/", private.private, name="private"),
+    path("private/wish/", private.wish, name="private-wish"),
+    path("private/<uuid:request_id>/end/", private.end, name="private-end"),
     path("devices/", devices.register, name="devices"),
     path("devices/<uuid:contact_id>/remove/", devices.remove, name="device-remove"),
     path("contacts/add/<str:kind>/", contacts.add, name="contact-add"),
@@ -25,13 +54,24 @@ settings_pages = [
 
 patient_pages = [
     path("", home.home, name="home"),
-    path("visits/", home.visits, name="visits"),
-    path("visits/<uuid:visit_id>/confirm/", home.confirm_visit, name="visit-confirm"),
+    path("forms/", questionnaires.forms, name="forms"),
+    path("forms/<uuid:form_id>/", questionnaires.form, name="form"),
+    path("statements/", statements.statements, name="statements"),
+    path("statements/<uuid:statement_id>/", statements.statement, name="statement"),
+    path("statements/<uuid:statement_id>/question/", statements.ask, name="statement-question"),
+    path("statements/<uuid:statement_id>/question/undo/", statements.unask, name="question-undo"),
+    path("visits/", visits.visits, name="visits"),
+    path("visits/<uuid:visit_id>/confirm/", visits.confirm_visit, name="visit-confirm"),
+    path("visits/<uuid:visit_id>/calendar.ics", visits.calendar, name="visit-calendar"),
+    path("visits/<uuid:visit_id>/move/", visits.move, name="visit-move"),
+    path("visits/<uuid:visit_id>/move/never-mind/", visits.stay, name="visit-stay"),
     path("notifications/", centre.centre, name="centre"),
     path("notifications/popover/", centre.popover, name="popover"),
     path("notifications/sync/", centre.sync, name="sync"),
     path("notifications/read-all/", centre.read_all, name="read-all"),
     path("notifications/read-all/<uuid:batch>/undo/", centre.read_all_undo, name="read-all-undo"),
+    path("notifications/bulk/<slug:action>/", bulk.bulk, name="bulk"),
+    path("notifications/sent/", sent.sent, name="sent"),
     path("notifications/settings/", include(settings_pages)),
     path("notifications/<uuid:notification_id>/", message.message, name="message"),
     path(

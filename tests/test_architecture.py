@@ -39,6 +39,7 @@ ENGINE = [
     "inbox history delivery",
     "plans",
     "creation",
+    "previews",
     "services",
     "incoming",
     "reconciler",
@@ -51,8 +52,18 @@ ENGINE = [
     "watchman",
     "apps management",
 ]
-CLINIC = ["models", "access", "notification_types", "services", "importers"]
-PAGES = ["views", "forms", "urls", "admin", "management", "middleware", "templatetags", "apps"]
+CLINIC = ["models", "questionnaires", "access", "notification_types", "services", "importers"]
+PAGES = [
+    "views",
+    "forms",
+    "questionnaire_forms",
+    "urls",
+    "admin",
+    "management",
+    "middleware",
+    "templatetags",
+    "apps",
+]
 # Providers know the time, enums and types; the outbox stands in for a carrier and has a table.
 PROVIDERS_MAY_OPEN = {"enums", "types", "clock"}
 OUTBOX_MAY_OPEN = {"enums", "types", "crypto", "clock"}

@@ -12,7 +12,7 @@ from notifications.enums import AuditAction, ContactKind, ContactStatus, ErrorKi
 from notifications.models import AuditEvent, ContactVerification
 from notifications.types import AnswerLost, ChannelError, Refused
 from tests.clinic import DESK
-from tests.engine import ANAS_NUMBER, NOON, ToldMail, email_of, phone_of
+from tests.engine import ANAS_NUMBER, BENS_NUMBER, NOON, ToldMail, email_of, phone_of
 from tests.pages import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier", "noon")]
@@ -73,10 +73,12 @@ def test_the_code_arrives_by_email_too(ana, carrier):
     assert mail.verified_at == NOON
 
 
-def test_a_code_pasted_with_spaces_is_taken(number, carrier):
+@pytest.mark.req("P-33")
+@pytest.mark.parametrize("gap", [" ", "-", "\u2013", " - ", "\u00a0"])
+def test_p33_a_code_is_taken_however_it_is_pasted(number, carrier, gap):
     ask(number)
     code = code_in(carrier.texts()[0])
-    enter(number, f" {code[:3]} {code[3:]} ")
+    enter(number, f" {code[:3]}{gap}{code[3:]} ")
     number.refresh_from_db()
     assert number.verified_at
 
@@ -171,6 +173,20 @@ def test_another_code_may_be_asked_for_after_half_a_minute(number, carrier):
     assert len(carrier.texts()) == 2
 
 
+def test_how_it_stands_with_a_code_is_known_until_it_is_too_old(number, carrier):
+    assert contacts.asked_for(contact=number) is None
+    ask(number)
+    asked = contacts.asked_for(contact=number)
+    assert (asked.again_at, asked.is_locked) == (NOON + 30 * SECONDS, False)
+    for _try in range(5):
+        with pytest.raises(Refused):
+            enter(number, wrong(code_in(carrier.texts()[0])))
+    asked = contacts.asked_for(contact=number)
+    assert (asked.again_at, asked.is_locked) == (NOON + 15 * MINUTES, True)
+    with clock.at(NOON + 15 * MINUTES):
+        assert contacts.asked_for(contact=number) is None
+
+
 def test_only_the_newest_code_counts(number, carrier):
     ask(number)
     with clock.at(NOON + 31 * SECONDS):
@@ -234,6 +250,78 @@ def test_a_yes_to_texts_needs_a_verified_number_first(number):
         )
     assert refusal.value.field == "consent"
     assert number.kind == ContactKind.PHONE
+
+
+# -- the address whose place it takes -----------------------------------------------------------
+
+NEW_NUMBER = "+12125550199"
+
+
+def move_to_a_new_number(patient, carrier):
+    """Verify another number of a patient's by its code; return what is texted then."""
+    new = phone_of(patient, NEW_NUMBER, verified=False, agreed=False)
+    ask(new)
+    code = code_in(carrier.texts()[-1])
+    carrier.handed.clear()
+    enter(new, code)
+    return [
+        (envelope.to["address"], said["sms.txt"]) for _channel, envelope, said in carrier.handed
+    ]
+
+
+@pytest.mark.req("P-33")
+def test_p33_the_old_number_works_until_then_and_hears_that_it_was_replaced(ana, ben, carrier):
+    old, bens = phone_of(ana), phone_of(ben, BENS_NUMBER)
+    waiting = phone_of(ana, NEW_NUMBER, verified=False, agreed=False)
+    old.refresh_from_db()
+    assert (old.status, waiting.verified_at) == (ContactStatus.ACTIVE, None)
+    ((to, text),) = move_to_a_new_number(ana, carrier)
+    assert to == ANAS_NUMBER
+    assert text == (
+        "Main Street Dental: another number takes the place of this one for our messages. "
+        "Was that not you? Please call us. Reply STOP to opt out."
+    )
+    for each in (old, bens):
+        each.refresh_from_db()
+    assert (old.status, bens.status) == (ContactStatus.REPLACED, ContactStatus.ACTIVE)
+    told = AuditEvent.objects.get(details__change="told_replaced")
+    assert (told.object_id, told.patient_id) == (str(old.pk), ana.pk)
+
+
+def test_the_old_email_hears_it_and_is_told_nothing_of_the_new(ana, carrier):
+    email_of(ana, agreed=False)
+    new = email_of(ana, "ana.new@example.org", verified=False, agreed=False)
+    ask(new)
+    enter(new, code_in(ToldMail.handed[-1].body))
+    notice = ToldMail.handed[-1]
+    assert notice.to == ["ana@example.com"]
+    assert "Was that not you? Please call us." in notice.body
+    assert "example.org" not in f"{notice.subject} {notice.body} {notice.alternatives}"
+
+
+@pytest.mark.parametrize("why", ["stop", "no consent", "not to be used", "dead"])
+def test_an_old_number_that_gets_no_texts_gets_no_notice_either(ana, carrier, why):
+    old = phone_of(ana, agreed=why != "no consent")
+    if why == "stop":
+        contacts.opt_out(number=ANAS_NUMBER, actor=DESK)
+    if why == "dead":
+        status = ContactStatus.NEEDS_UPDATE
+        contacts.set_status(contact=old, status=status, reason="30005", actor=DESK)
+    if why == "not to be used":
+        asked = {"patient_id": ana.pk, "kind": "phone", "contact_id": old.pk}
+        contacts.record_request(**asked, actor=DESK)
+    assert move_to_a_new_number(ana, carrier) == []
+
+
+def test_the_new_number_stands_though_the_old_could_not_be_told(ana, carrier):
+    old = phone_of(ana)
+    new = phone_of(ana, NEW_NUMBER, verified=False, agreed=False)
+    ask(new)
+    carrier.answers = [ChannelError(code="30007", kind=ErrorKind.TRANSIENT)]
+    enter(new, code_in(carrier.texts()[0]))
+    old.refresh_from_db()
+    assert old.status == ContactStatus.REPLACED
+    assert not AuditEvent.objects.filter(details__change="told_replaced").exists()
 
 
 # -- while all is held --------------------------------------------------------------------------

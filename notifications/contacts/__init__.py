@@ -7,6 +7,7 @@ is sent to an unverified number.
 from notifications.contacts.addresses import (
     GONE,
     add,
+    ever_of_patient,
     find,
     has_stopped,
     masked,
@@ -26,9 +27,10 @@ from notifications.contacts.confidential import (
 )
 from notifications.contacts.opt_out import addresses_at, hold, index_of, opt_in, opt_out
 from notifications.contacts.places import place_of
-from notifications.contacts.verification import mark_verified, send_code, verify
+from notifications.contacts.verification import asked_for, mark_verified, send_code, verify
 
 __all__ = [
+    "asked_for",
     "allowed_among",
     "place_of",
     "record_request",
@@ -40,6 +42,7 @@ __all__ = [
     "add",
     "addresses_at",
     "answer",
+    "ever_of_patient",
     "find",
     "has_stopped",
     "hold",

@@ -5,7 +5,9 @@ Nothing but its own code is sent to an unverified number.
 
 import hmac
 import logging
+import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -13,7 +15,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -27,16 +28,28 @@ from notifications.contacts.addresses import (
     set_status,
 )
 from notifications.contacts.confidential import is_forbidden
-from notifications.crypto import new_id
-from notifications.enums import ContactKind, ContactStatus, Level
+from notifications.contacts.notices import hand_over, profile_of, tell_replaced
+from notifications.enums import ContactKind, ContactStatus
 from notifications.models import ContactPoint, ContactVerification
-from notifications.types import AnswerLost, ChannelError, Envelope, PatientProfile, Refused
+from notifications.types import AnswerLost, ChannelError, Refused
 
 logger = logging.getLogger(__name__)
 
 CODE_LIVES = timedelta(minutes=15)
 RESEND_AFTER = timedelta(seconds=30)
 TRIES = 5
+GAPS = re.compile(r"[\s\u2010-\u2015-]+")  # as codes are written and pasted: 123 456, 123-456
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How it stands with a code that was sent: another may be asked for at `again_at` (aware).
+
+    While `is_locked` no code is taken, also not the right one.
+    """
+
+    again_at: datetime
+    is_locked: bool
 
 
 def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
@@ -49,7 +62,7 @@ def send_code(*, patient_id: UUID, contact_id: UUID, actor: str) -> datetime:
     if switches.read().is_held:
         message = _("We cannot send codes at the moment. Please try again later.")
         raise Refused(message, field="code")
-    if _profile_of(patient_id).is_departed:
+    if profile_of(patient_id).is_departed:
         raise Refused(_("Nothing is sent to this address any more."), field="code")
     code = f"{secrets.randbelow(10**6):06d}"
     contact = _start_verification(patient_id=patient_id, contact_id=contact_id, code=code)
@@ -97,36 +110,36 @@ def _start_verification(*, patient_id: UUID, contact_id: UUID, code: str) -> Con
     return contact
 
 
-def _profile_of(patient_id: UUID) -> PatientProfile:
-    return import_string(settings.NOTIFICATIONS_PROFILES)([patient_id])[patient_id]
-
-
 def _hand_over(contact: ContactPoint, code: str) -> None:
-    profile = _profile_of(contact.patient_id)
+    profile = profile_of(contact.patient_id)
     channel = channel_of(contact.kind)
-    envelope = Envelope(
-        delivery_id=new_id(),
-        to=contact.value,
-        level=Level.L0,
-        language=profile.language,
-        sender=profile.public_name,
-        expires_at=clock.now() + CODE_LIVES,
-    )
-    content = channel.prepare(
-        rendering.render_code(parts=channel.parts, code=code, profile=profile)
-    )
-    channel.send(envelope=envelope, content=content)
+    content = rendering.render_code(parts=channel.parts, code=code, profile=profile)
+    hand_over(contact=contact, channel=channel, content=content, profile=profile, lasts=CODE_LIVES)
+
+
+def asked_for(*, contact: ContactPoint) -> Asked | None:
+    """Return how it stands with an address's code, None where none is open. One query."""
+    row = ContactVerification.objects.filter(contact=contact).first()
+    if row is None or clock.now() >= row.expires_at:
+        return None
+    is_locked = _is_locked_out(row)
+    again_at = row.expires_at if is_locked else row.sent_at + RESEND_AFTER
+    return Asked(again_at=again_at, is_locked=is_locked)
 
 
 def verify(*, patient_id: UUID, contact_id: UUID, code: str, actor: str) -> ContactPoint:
-    """Accept an address by the code sent to it. Raises Refused: wrong, too late, or locked."""
+    """Accept an address by the code sent to it; the one whose place it takes hears of it.
+
+    Raises Refused: wrong, too late, or locked.
+    """
     with transaction.atomic():
         contact = locked(patient_id=patient_id, contact_id=contact_id)
-        refusal = _check_code(contact, "".join(code.split()))
-        if refusal is None:
-            _accept(contact, actor=actor)
+        refusal = _check_code(contact, GAPS.sub("", code))
+        replaced = [] if refusal else _accept(contact, actor=actor)
     if refusal is not None:  # outside, so that the try stays counted
         raise Refused(refusal, field="code")
+    for each in replaced:  # outside as well: a carrier is called
+        tell_replaced(contact=each, actor=actor)
     return contact
 
 
@@ -176,7 +189,8 @@ def mark_verified(*, contact_id: UUID, actor: str) -> ContactPoint:
     return contact
 
 
-def _accept(contact: ContactPoint, *, actor: str) -> None:
+def _accept(contact: ContactPoint, *, actor: str) -> list[ContactPoint]:
+    """Take an address into use; return those that were in use until now."""
     contact.verified_at, contact.verified_by = clock.now(), actor
     if contact.status == ContactStatus.NEEDS_UPDATE:
         contact.status, contact.status_reason = ContactStatus.ACTIVE, ""
@@ -184,7 +198,7 @@ def _accept(contact: ContactPoint, *, actor: str) -> None:
     contact.save()
     audit_change(contact, actor=actor, change="verified")
     _heed_stop(contact, actor=actor)
-    _replace_others(contact, actor=actor)
+    return _replace_others(contact, actor=actor)
 
 
 def _heed_stop(contact: ContactPoint, *, actor: str) -> None:
@@ -194,13 +208,13 @@ def _heed_stop(contact: ContactPoint, *, actor: str) -> None:
         set_status(contact=contact, status=ContactStatus.OPTED_OUT, reason=STOPPED, actor=actor)
 
 
-def _replace_others(contact: ContactPoint, *, actor: str) -> None:
+def _replace_others(contact: ContactPoint, *, actor: str) -> list[ContactPoint]:
     """The address just verified takes over from those of its kind and relation.
 
-    One added later that still waits for its code stays.
+    One added later that still waits for its code stays. Returns those that worked until now.
     """
     if contact.kind == ContactKind.PUSH:
-        return
+        return []
     others = ContactPoint.objects.filter(
         Q(verified_at__isnull=False) | Q(pk__lt=contact.pk),
         patient_id=contact.patient_id,
@@ -208,5 +222,8 @@ def _replace_others(contact: ContactPoint, *, actor: str) -> None:
         relation=contact.relation,
         status__in=[ContactStatus.ACTIVE, ContactStatus.NEEDS_UPDATE],
     ).exclude(pk=contact.pk)
-    for other in others.order_by("id"):
+    replaced = list(others.order_by("id"))
+    worked = [each for each in replaced if each.verified_at and each.status == ContactStatus.ACTIVE]
+    for other in replaced:
         set_status(contact=other, status=ContactStatus.REPLACED, reason="replaced", actor=actor)
+    return worked

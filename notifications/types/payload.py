@@ -84,6 +84,7 @@ class NotificationPayload(ABC):
     metadata_fields: ClassVar[tuple[str, ...]] = ()  # what the API shows of the payload
     gone_because: ClassVar[Reason] = Reason.WITHDRAWN  # said where it is `irrelevant`
     action_label: ClassVar[str] = ""  # on the way to `action_url()`, translatable; empty: "View"
+    leads_to: ClassVar[str] = ""  # what is done there, such as `move`: noted as the answer
     settles_for: ClassVar[timedelta] = timedelta(0)  # outside: it may change again. Urgent: none
 
     def __new__(cls, **given: Any) -> Self:

@@ -55,6 +55,11 @@ class VisitPayload(NotificationPayload):
     def happens_at(self) -> datetime:
         return self.appointment_date
 
+    def action_url(self) -> str:
+        """Return where the patient asks for another time, for the types that lead there."""
+        is_real = self.appointment_id != EXAMPLE_VISIT
+        return f"/visits/{self.appointment_id}/move/" if self.leads_to and is_real else ""
+
     def event(self, *, practice_name: str) -> CalendarEvent:
         """Return the visit as an entry for the patient's calendar, in the current language.
 

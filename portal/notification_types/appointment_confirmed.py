@@ -17,6 +17,8 @@ class AppointmentConfirmedPayload(VisitPayload):
     title = _("Your visit is booked")
     label = _("Booked visits")
     icon = "calendar-check"
+    action_label = _("Reschedule")
+    leads_to = "move"
     settles_for = SETTLES_FOR
 
     @classmethod

@@ -36,6 +36,8 @@ class AppointmentReminderPayload(VisitPayload):
     title = _("A reminder of your visit")
     label = _("Visit reminders")
     icon = "calendar-clock"
+    action_label = _("Reschedule")
+    leads_to = "move"
 
     asks_to_confirm: bool = public(default=False)
     saves_the_date: bool = public(default=False)

@@ -26,6 +26,8 @@ class AppointmentRescheduledPayload(VisitPayload):
     title = _("Your visit has changed")
     label = _("Moved visits")
     icon = "calendar-clock"
+    action_label = _("Reschedule")
+    leads_to = "move"
     priority = PatientNotificationPriority.HIGH
     locked = ("in_app", "email")
     settles_for = SETTLES_FOR

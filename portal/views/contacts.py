@@ -133,7 +133,11 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
         made = _added(request, form, kind)
         if made is not None:
             return _to_contact(request, made.pk)
-    context = {"form": form, "kind": ContactKind(kind)}
+    context = {
+        "form": form,
+        "kind": ContactKind(kind),
+        "until_then": _in_use(addresses_of(patient_id=request.patient.pk), kind=kind),
+    }
     status = 422 if form.errors else 200
     return render(request, "portal/contact_add.html", context, status=status)
 
@@ -218,11 +222,31 @@ def remove(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 
 def _find(request: HttpRequest, contact_id: UUID) -> Any:
     """Return the patient's own address. Raises ObjectDoesNotExist for any other."""
-    mine = addresses_of(patient_id=request.patient.pk)
-    found = next((each.contact for each in mine if each.contact.pk == contact_id), None)
+    return _found(addresses_of(patient_id=request.patient.pk), contact_id).contact
+
+
+def _found(mine: list[Address], contact_id: UUID) -> Address:
+    found = next((each for each in mine if each.contact.pk == contact_id), None)
     if found is None:
         raise ObjectDoesNotExist("no such address")
     return found
+
+
+def _until_then(mine: list[Address], new: Any) -> Address | None:
+    """Return the address that is used until a new one is verified."""
+    if new.verified_at is not None:
+        return None
+    return _in_use(mine, kind=new.kind, relation=new.relation)
+
+
+def _in_use(mine: list[Address], *, kind: str, relation: str = "") -> Address | None:
+    """Return the address in use that another of its kind and relation takes the place of."""
+    for each in mine:
+        kept = each.contact
+        is_same_kind = (kept.kind, kept.relation) == (kind, relation)
+        if is_same_kind and kept.verified_at and kept.status == ContactStatus.ACTIVE:
+            return each
+    return None
 
 
 def _send_code(request: HttpRequest, contact_id: UUID) -> None:
@@ -238,8 +262,14 @@ def _send_code(request: HttpRequest, contact_id: UUID) -> None:
 def _draw(
     request: HttpRequest, contact_id: UUID, form: CodeForm, status: int = 200
 ) -> HttpResponse:
-    (shown,) = _as_read([_find(request, contact_id)])
-    context = {"address": shown, "form": form}
+    mine = addresses_of(patient_id=request.patient.pk)
+    shown = _found(mine, contact_id)
+    context = {
+        "address": shown,
+        "form": form,
+        "asked": contacts.asked_for(contact=shown.contact),
+        "until_then": _until_then(mine, shown.contact),
+    }
     return render(request, "portal/contact.html", context, status=status)
 
 
