@@ -154,7 +154,7 @@ def full_moment(moment: datetime) -> str:
 @register.filter
 def day_with_year(moment: datetime) -> str:
     """Return "Sat, Nov 21" in the reader's zone, with the year if another."""
-    day = visit_day(moment, timezone.get_current_timezone_name())
+    day = visit_day(moment, str(timezone.get_current_timezone()))
     year = timezone.localtime(moment).year
     return day if year == timezone.localdate(clock.now()).year else f"{day}, {year}"
 
@@ -172,7 +172,7 @@ def dated_moment(moment: datetime) -> SafeString:
     said, local = full_moment(moment), timezone.localtime(moment)
     if local.year != timezone.localdate(clock.now()).year:
         return format_html("{}", said)
-    day = visit_day(moment, timezone.get_current_timezone_name())
+    day = visit_day(moment, str(timezone.get_current_timezone()))
     before, _day, after = said.partition(day)
     on_paper = format_html('<span class="print-only">, {}</span>', local.year)
     return format_html("{}{}{}{}", before, day, on_paper, after)
