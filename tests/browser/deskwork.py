@@ -15,26 +15,13 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
-from notifications import clock, consent, contacts, preferences
-from notifications.enums import (
-    OPEN_STATUSES,
-    DeliveryStatus,
-    PatientNotificationType,
-    Purpose,
-)
+from notifications import calls, clock, consent, contacts, preferences
+from notifications.enums import OPEN_STATUSES, DeliveryStatus, PatientNotificationType, Purpose
 from notifications.models import Delivery, ScheduledNotification
 from notifications.providers.outbox import OutboxMessage
 from notifications.services import patient_notification_service as service
 from portal import services
-from portal.models import (
-    Appointment,
-    Guardianship,
-    Location,
-    PatientForm,
-    Practice,
-    Provider,
-    User,
-)
+from portal.models import Appointment, Guardianship, Location, PatientForm, Practice, Provider, User
 from portal.notification_types._visit import visit_fields
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.notification_types.forms_due import FormsDuePayload
@@ -142,6 +129,16 @@ def answers_to(*, form_id: UUID) -> dict[str, Any] | None:
 
 def visit_status(*, visit_id: UUID) -> str:
     return Appointment.objects.get(pk=visit_id).status
+
+
+def confirmed_at(*, visit_id: UUID) -> str:
+    return str(Appointment.objects.get(pk=visit_id).confirmed_at)
+
+
+def calls_to_make(*, patient_id: UUID) -> list[list[str]]:
+    """Return why a patient is to be called, and what they wrote about it."""
+    to_make = calls.to_make().filter(patient_id=patient_id)
+    return [[call.reason, call.note or ""] for call in to_make]
 
 
 def unread(*, patient_id: UUID) -> int:
