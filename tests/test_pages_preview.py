@@ -175,6 +175,13 @@ def test_with_nothing_planned_the_page_says_so(ana_client, ana):
     assert "Nothing is planned for the next two weeks." in text_of(ana_client.get(PREVIEW))
 
 
+def test_times_are_told_where_the_clock_is_never_changed(ana_client, ana, visit):
+    email_of(ana)
+    ana.zone = "Etc/GMT+7"  # a zone whose name is not what Python calls its hours
+    ana.save()
+    assert "Email on Mon, Nov 30 at 7:30 AM -07" in words(text_of(ana_client.get(PREVIEW)))
+
+
 def test_nothing_of_another_patient_is_on_the_page(ana_client, ana, sam, ben_client, visit):
     phone_of(ana)
     assert "Nothing is planned" in text_of(ben_client.get(PREVIEW))

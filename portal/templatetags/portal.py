@@ -130,7 +130,7 @@ def moment_text(moment: datetime) -> str:
 def full_moment(moment: datetime) -> str:
     """Return "Sat, Nov 21 at 2:05 PM EST" in the reader's zone, with the year if another."""
     local = timezone.localtime(moment)
-    day = visit_day(moment, timezone.get_current_timezone_name())
+    day = visit_day(moment, str(timezone.get_current_timezone()))
     year = "" if local.year == timezone.localdate(clock.now()).year else f", {local.year}"
     return _("%(day)s at %(time)s") % {"day": day + year, "time": clock_time(moment)}
 
