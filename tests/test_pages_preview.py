@@ -134,7 +134,7 @@ def test_a_sample_is_in_the_patients_language_under_the_readers_words(ana_client
     sam.language = "es"
     sam.save()
     page = text_of(ana_client.get(f"/for/{sam.pk}{PREVIEW}"))
-    assert "What will I get?" in page
+    assert "What will Sam get?" in page
     assert "Un recordatorio de su cita" in sample(page, "in_app")
     assert 'lang="es"' in sample(page, "in_app")
 
