@@ -4,8 +4,9 @@ One transaction for one patient or for five hundred; the patients' inboxes are l
 of their ids, so that two broadcasts cannot wait for each other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
@@ -23,6 +24,8 @@ from notifications.enums import (
 from notifications.facts import addresses_in_use, profiles_for
 from notifications.models import Delivery, PatientNotification
 from notifications.types import NotificationPayload, PatientProfile, Refused
+
+CHUNK = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,22 @@ def draft_of(
         priority=payload.priority,
         actor=actor,
     )
+
+
+def create_many(
+    *,
+    patient_ids: Iterable[UUID],
+    build: Callable[[UUID], NotificationPayload],
+    key: Callable[[UUID], str],
+    actor: str,
+) -> int:
+    """Make one message for each patient, a transaction a chunk; return how many were new."""
+    remaining, made = iter(sorted(set(patient_ids))), 0
+    while chunk := list(islice(remaining, CHUNK)):
+        drafts = [draft_of(each, build=build, key=key, actor=actor) for each in chunk]
+        ids = {draft.id for draft in drafts}
+        made += sum(row.pk in ids for row in create(drafts, leave_out=True))
+    return made
 
 
 @transaction.atomic
