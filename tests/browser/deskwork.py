@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -218,11 +219,15 @@ def send_example(*, patient_id: UUID, type_key: str) -> str:
 
 
 def left(*, notification_id: UUID) -> dict[str, Any]:
-    """Return what left of a message so far, by channel, once nothing of it is still to leave."""
+    """Wait until nothing of a message is still to leave; return what left, by channel."""
     rows = Delivery.objects.filter(notification_id=notification_id)
-    if rows.filter(status__in=[*OPEN_STATUSES, DeliveryStatus.SENDING]).exists():
-        return {}
-    ids = [str(row.pk) for row in rows]
+    going = rows.filter(status__in=[*OPEN_STATUSES, DeliveryStatus.SENDING])
+    ends = monotonic() + 20
+    while going.all().exists():
+        if monotonic() > ends:
+            raise TimeoutError("the worker did not send it")
+        sleep(0.1)
+    ids = [str(row.pk) for row in rows.all()]
     return {row.channel: row.content for row in OutboxMessage.objects.filter(delivery_id__in=ids)}
 
 
