@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from datetime import timedelta
 from decimal import Decimal
 from time import monotonic, sleep
@@ -183,7 +182,7 @@ def became(*, notification_id: UUID, channel: str) -> str:
         status = row.values_list("status", flat=True).get()
         if status not in (DeliveryStatus.PLANNED, DeliveryStatus.SENDING):
             return status
-        time.sleep(0.1)
+        sleep(0.1)
     return "nothing yet"
 
 
