@@ -41,10 +41,6 @@ class Asked:
         """Return the id of its first control."""
         return f"{self.field.auto_id}_0" if self.is_group else self.field.auto_id
 
-    @property
-    def described_by(self) -> str:
-        return _described_by(self.question, has_errors=bool(self.field.errors))
-
 
 class AnswersForm(forms.Form):
     """Answers to a questionnaire, checked by it alone: the fields refuse nothing by themselves."""
@@ -53,8 +49,6 @@ class AnswersForm(forms.Form):
         super().__init__(data)
         self.asked = asked
         self.fields |= {each.key: _field(each) for each in asked.questions}
-        for each in asked.questions if self.is_bound else ():
-            self._describe(each)
 
     def clean(self) -> dict[str, Answer]:
         """Return the answers as they are kept."""
@@ -78,33 +72,19 @@ class AnswersForm(forms.Form):
         asked = (Asked(each, self[each.key]) for each in self.asked.questions)
         return [each for each in asked if each.field.errors]
 
-    def _describe(self, question: Question) -> None:
-        """Tie a control to its complaint; the choices of a group are tied by their group."""
-        attrs = self.fields[question.key].widget.attrs
-        if self.errors.get(question.key):
-            attrs["aria-invalid"] = "true"
-            if not question.options:
-                attrs["aria-describedby"] = _described_by(question, has_errors=True)
-
 
 def _field(question: Question) -> forms.Field:
     """Return the field of a question; that it is required is for the questionnaire to say."""
     kind, attrs = WIDGETS[question.kind]
     options = {"choices": question.options} if question.options else {}
     widget = kind(attrs=dict(attrs), **options)
-    if question.hint and not question.options:
-        widget.attrs["aria-describedby"] = _described_by(question, has_errors=False)
-    shared = {"label": question.label, "required": False, "widget": widget}
+    shared = {"label": question.label, "help_text": question.hint, "widget": widget}
+    shared["required"] = False
     if question.kind == Kind.TICK:
         return forms.BooleanField(**shared)
     if question.kind == Kind.SEVERAL:
         return forms.MultipleChoiceField(**shared, choices=question.options)
     return forms.CharField(**shared)
-
-
-def _described_by(question: Question, *, has_errors: bool) -> str:
-    names = [*(["hint"] if question.hint else []), *(["error"] if has_errors else [])]
-    return " ".join(f"id_{question.key}_{name}" for name in names)
 
 
 def _as_answer(value: Any) -> Answer:

@@ -39,6 +39,7 @@ ENGINE = [
     "inbox history delivery",
     "plans",
     "creation",
+    "previews",
     "services",
     "incoming",
     "reconciler",

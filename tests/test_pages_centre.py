@@ -304,7 +304,7 @@ def test_visits_are_shown_by_the_clock_of_their_place(ana_client, ana, location,
     location.save()
     start = wall("2030-03-04 09:30", "America/Denver")
     a_visit(ana, start, location=location, provider=provider)
-    assert "Mon, Mar 4 at 9:30 AM MST" in text_of(ana_client.get("/visits/"))
+    assert "Mon, Mar 4, 2030 at 9:30 AM MST" in text_of(ana_client.get("/visits/"))
 
 
 @pytest.mark.req("P-27")

@@ -192,7 +192,7 @@ def test_a_letter_is_words_alone():
     <p>One<br>two <script>alert(1)</script></p><p><a class="button" href="x">View</a></p>
     <p class="small">https://a.example/unsubscribe/abc</p></td></tr></table></body></html>"""
     assert [(block.look, block.words) for block in blocks_of(letter)] == [
-        ("from", "Main & Co"),
+        ("strong", "Main & Co"),
         ("", "One"),
         ("", "two"),
         ("button", "View"),
@@ -207,7 +207,7 @@ def test_an_address_that_a_patient_forbade_is_not_offered(ana_client, ana):
     )
     page = text_of(ana_client.get(PREVIEW))
     assert "You asked us not to use this address" in sample(page, "email")
-    assert 'href="/notifications/settings/#addresses"' in sample(page, "email")
+    assert 'href="/notifications/settings/#private"' in sample(page, "email")
 
 
 def test_a_visit_more_costs_a_few_queries_and_a_message_none(

@@ -96,11 +96,12 @@ def test_language_and_zone_hold_from_the_next_page_on(ana_client, ana, ben_clien
 
 
 def test_a_zone_that_does_not_exist_is_refused(ana_client, ana):
-    answer = ana_client.post(f"{SETTINGS}language/", {"language": "en", "zone": "Mars/Base"})
-    assert answer.status_code == 303
+    answer = ana_client.post(f"{SETTINGS}language/", {"language": "es", "zone": "Mars/Base"})
+    assert answer.status_code == 422
+    assert 'id="id_zone_error"' in text_of(answer)
+    assert 'lang="en"' in text_of(answer) and '<option value="es" selected>' in text_of(answer)
     ana.refresh_from_db()
-    assert ana.zone == ""
-    assert "Choose a language and a time zone" in text_of(ana_client.get(SETTINGS))
+    assert (ana.zone, ana.language) == ("", "en")
 
 
 # -- addresses ----------------------------------------------------------------------------------

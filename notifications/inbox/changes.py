@@ -14,6 +14,7 @@ from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
 Apply = Callable[[PatientNotification, datetime], dict]
+Change = tuple[InboxEventKind, Apply]
 LONGEST_SNOOZE = timedelta(days=36_525)  # further away no zone can tell the time
 # A message lies in one list: whatever moves it takes it out of the others.
 IN_THE_INBOX = {"dismissed_at": None, "archived_at": None, "snoozed_until": None}
@@ -129,13 +130,14 @@ def acting(action: str) -> Apply:
     return apply
 
 
-def noting(action: str) -> Apply:
+def noting(action: str, *, is_read: bool) -> Apply:
     """Return what marks a message as settled where it leads to, unless it was answered."""
 
     def apply(row: PatientNotification, now: datetime) -> dict:
         if row.acted_at or _leads_to(row) != action:
             return {}
-        return {"acted_at": now, "action_taken": action, "read_at": row.read_at or now}
+        read = {"read_at": row.read_at or now} if is_read else {}
+        return {"acted_at": now, "action_taken": action} | read
 
     return apply
 
@@ -155,6 +157,16 @@ def _was_settled_elsewhere(row: PatientNotification) -> bool:
 
 def _leads_to(row: PatientNotification) -> str:
     return getattr(PatientNotificationType.get(row.type), "leads_to", "")  # of a retired type: none
+
+
+# By the word for it in an address. Each sets the same fields of any row it changes to the same.
+CHANGES: dict[str, Change] = {
+    "read": (InboxEventKind.READ, reading),
+    "unread": (InboxEventKind.UNREAD, unreading),
+    "dismiss": (InboxEventKind.DISMISSED, dismissing),
+    "archive": (InboxEventKind.ARCHIVED, archiving),
+    "restore": (InboxEventKind.RESTORED, restoring),
+}
 
 
 def is_counted(row: PatientNotification) -> bool:

@@ -35,11 +35,14 @@ def expire_about(*, subject: str) -> int:
     return _each(Q(subject=subject, expired_at=None), event=InboxEventKind.EXPIRED, apply=outdating)
 
 
-def note_about(*, subject: str, action: str, actor: str) -> int:
-    """Settle the messages about a subject that lead to an `action`, now that it is done."""
+def note_about(*, subject: str, action: str, actor: str, is_read: bool) -> int:
+    """Settle the messages about a subject that lead to an `action`, now that it is done.
+
+    `is_read`: by the patient, who needs to read them no more.
+    """
     is_current = Q(expires_at=None) | Q(expires_at__gt=clock.now())
     open_ones = is_current & Q(subject=subject, acted_at=None, expired_at=None)
-    apply = noting(action)
+    apply = noting(action, is_read=is_read)
     return _each(open_ones, event=InboxEventKind.ACTED, apply=apply, actor=actor)
 
 

@@ -1,5 +1,6 @@
 """A question about a bill: who pays asks for a call, and may think better of it."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -10,8 +11,7 @@ from notifications.calls import CallTask
 from notifications.enums import CallOutcome, CallReason
 from notifications.types import Refused
 from portal.models import Statement
-
-LONGEST_NOTE = 500  # characters
+from portal.services.wishes import LONGEST_NOTE, hours_of
 
 
 @transaction.atomic
@@ -27,8 +27,7 @@ def ask_about_statement(
     if row.withdrawn_at is not None:
         raise Refused(_("This bill was withdrawn. There is nothing to pay."), field="statement_id")
     if len(note) > LONGEST_NOTE:
-        message = _("This is too long. %(most)s characters fit.") % {"most": LONGEST_NOTE}
-        raise Refused(message, field="note")
+        raise Refused(_("Please write 500 characters or less."), field="note")
     about = {"subject": row.subject, "reason": CallReason.BILL}
     waiting = calls.open_about(subjects=[row.subject], reason=CallReason.BILL).get(row.subject)
     return waiting or calls.open_call(
@@ -36,6 +35,7 @@ def ask_about_statement(
         patient_id=payer_id,
         key=f"{row.subject}:question:{calls.count_about(**about) + 1}",
         due_at=clock.now(),
+        call_by=_call_by(row),
         note=note.strip(),
         actor=actor,
     )
@@ -57,4 +57,17 @@ def question_about(row: Statement) -> CallTask | None:
 def _held(statement_id: UUID, payer_id: UUID) -> Statement:
     """Return a payer's own statement, held so that of two presses one asks."""
     own = Statement.objects.filter(guarantor_id=payer_id)
-    return own.select_for_update().get(pk=statement_id)
+    whole = own.select_related("guarantor__home_location")
+    return whole.select_for_update(of=("self",)).get(pk=statement_id)
+
+
+def _call_by(row: Statement) -> datetime | None:
+    """Return by when we call, as the payer is told: the end of the next working day, aware.
+
+    None for a payer of no location in particular, and where nobody is in for long.
+    """
+    place = row.guarantor.home_location
+    if place is None:
+        return None
+    hours = hours_of(place)
+    return hours.first_closing_after(hours.day_of(clock.now()))

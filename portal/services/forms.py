@@ -77,7 +77,7 @@ def complete_form(
         form.save(update_fields=["completed_at", "answers"])
         _note(form, change="form_completed", actor=actor)
         _replan(visit)
-        _tell(visit, actor=actor)
+        _tell(visit, actor=actor, is_online=answers is not None)
     return form
 
 
@@ -140,11 +140,14 @@ def _replan(visit: Appointment | None) -> None:
         replan([visit], Manner(reason=Reason.ANSWERED, told=told))
 
 
-def _tell(visit: Appointment | None, *, actor: str) -> None:
+def _tell(visit: Appointment | None, *, actor: str, is_online: bool) -> None:
     """Let what asked for a visit's forms say that they are filled in, if all are."""
     if visit is not None and not visit.forms.filter(completed_at=None).exists():
         notification_scheduler_service.note_done(
-            subject=visit.subject, action=FormsDuePayload.leads_to, actor=actor
+            subject=visit.subject,
+            action=FormsDuePayload.leads_to,
+            actor=actor,
+            is_read=is_online,
         )
 
 

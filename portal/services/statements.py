@@ -179,7 +179,7 @@ def _say_it_is_paid(row: Statement, *, actor: str) -> None:
     about = {"subject": row.subject}
     scheduler = notification_scheduler_service
     scheduler.cancel(**about, reason=Reason.WITHDRAWN, rules=list(STEPS))
-    scheduler.note_done(**about, action=PaymentDuePayload.leads_to, actor=actor)
+    scheduler.note_done(**about, action=PaymentDuePayload.leads_to, actor=actor, is_read=False)
 
 
 def _tell(row: Statement, *, actor: str) -> None:

@@ -112,12 +112,13 @@ def _require_ahead(visit: Appointment) -> None:
 
 def _call_by(visit: Appointment) -> datetime:
     """Return by when we call: the end of the next working day, and before the visit."""
-    hours = _hours_of(visit.location)
+    hours = hours_of(visit.location)
     closes = hours.first_closing_after(hours.day_of(clock.now()))
     return min(closes or visit.starts_at, visit.starts_at)
 
 
-def _hours_of(location: Location) -> Hours:
+def hours_of(location: Location) -> Hours:
+    """Return when a place is open from today on. One query."""
     days = ClosedDay.objects.filter(
         Q(location=location) | Q(location=None), on__gte=clock.now().date()
     )

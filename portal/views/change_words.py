@@ -35,6 +35,11 @@ TURNED_OFF: dict[str, Promise] = {
     "sms": gettext_lazy("Texts for %(type)s turned off"),
     "push": gettext_lazy("Push notes for %(type)s turned off"),
 }
+ALL_OFF: dict[str, Promise] = {
+    "email": gettext_lazy("All optional emails turned off"),
+    "sms": gettext_lazy("All texts turned off"),
+    "push": gettext_lazy("All push notes turned off"),
+}
 OF_AN_ADDRESS: dict[str, Promise] = {
     "added": gettext_lazy("%(address)s added"),
     "code_sent": gettext_lazy("A code sent to %(address)s"),
@@ -48,6 +53,9 @@ OF_AN_ADDRESS: dict[str, Promise] = {
     "only_this": gettext_lazy("Asked us to use only this: %(address)s"),
     "never_this": gettext_lazy("Asked us not to use this: %(address)s"),
     "request_ended": gettext_lazy("No longer asks this of us: %(address)s"),
+    "told_replaced": gettext_lazy("%(address)s told that another took its place"),
+    "renamed": gettext_lazy("%(address)s has a new name"),
+    "test_sent": gettext_lazy("A test sent to %(address)s"),
     "guardian_named": gettext_lazy("Somebody may now act for this patient"),
     "guardian_ended": gettext_lazy("Somebody who acted for this patient no longer does"),
 }
@@ -122,6 +130,12 @@ def _inside(label: str) -> str:
 def _of_all(details: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     if "reset" in details:
         return _("All choices set back to what we recommend")
+    if "put_back" in details:
+        return _("Choices put back as they were before")
+    if "turned_off" in details:
+        return str(
+            ALL_OFF.get(str(details["turned_off"]), _("All messages of one kind turned off"))
+        )
     if "language" in details:
         return _language_and_zone(details, before)
     said = [

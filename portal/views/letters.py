@@ -11,13 +11,15 @@ from html.parser import HTMLParser
 ADDRESS = re.compile(r"(https?://)([^\s/]+)/\S*")
 UNSEEN = {"head", "style", "script", "title"}
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"}  # never end
-LOOKS = {"from", "button", "small"}
+LOOKS = {"from": "strong", "button": "button", "url": "small", "small": "small"}  # by class
+STRONG = {"h1", "h2", "h3", "strong"}
+THE_REST = {"foot": "small"}  # from here on
 BLOCKS = {"p", "div", "td", "li", "tr", "table", "h1", "h2", "h3", "br"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One paragraph. `look` is `from`, `button`, `small` or, for the letter itself, empty."""
+    """One paragraph. `look` is `strong`, `button`, `small` or empty."""
 
     words: str
     look: str = ""
@@ -41,7 +43,7 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.blocks: list[Block] = []
         self._words: list[str] = []
-        self._look, self._unseen = "", 0
+        self._look, self._rest, self._unseen = "", "", 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -50,8 +52,14 @@ class _Reader(HTMLParser):
             return
         if tag in BLOCKS:
             self._end()
-        named = LOOKS.intersection((given.get("class") or "").split())
-        self._look = next(iter(named), self._look)
+        self._note(tag, (given.get("class") or "").split())
+
+    def _note(self, tag: str, names: list[str]) -> None:
+        """Take from a tag and its classes how what follows looks."""
+        self._rest = next((THE_REST[name] for name in names if name in THE_REST), self._rest)
+        if tag in STRONG and not "".join(self._words).strip():
+            self._look = "strong"
+        self._look = next((LOOKS[name] for name in names if name in LOOKS), self._look)
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:
@@ -66,7 +74,7 @@ class _Reader(HTMLParser):
     def _end(self) -> None:
         words = " ".join("".join(self._words).split())
         if words:
-            self.blocks.append(Block(words=without_links(words), look=self._look))
+            self.blocks.append(Block(words=without_links(words), look=self._look or self._rest))
         self._words, self._look = [], ""
 
     def close(self) -> None:

@@ -23,7 +23,14 @@ from portal.views.matrix import in_order
 
 # Where on the settings page, or at which address, a patient changes what keeps a message back.
 ON_THE_SHEET = (Reason.PREF_OFF, Reason.DEFAULT_OFF)
-FOR_ALL = (Reason.PAUSED, Reason.QUIET_HOURS, Reason.DIGEST)
+PLACES = {
+    Reason.QUIET_HOURS: "quiet",
+    Reason.DIGEST: "summary",
+    Reason.CONFIDENTIAL: "private",
+    Reason.NO_DEVICE: "devices",
+    Reason.PUSH_GONE: "devices",
+    Reason.PAUSED: "main",
+}
 AT_THE_ADDRESS = (
     Reason.UNVERIFIED,
     Reason.NO_CONSENT,
@@ -74,6 +81,11 @@ class Sample:
         return blocks_of(self.shown.content.get("email.html", ""))
 
     @property
+    def has_calendar(self) -> bool:
+        """Return whether an entry for the patient's calendar comes with it."""
+        return self.channel.calendar_part in self.shown.content
+
+    @property
     def is_held(self) -> bool:
         return self.shown.decision.action == Action.HOLD
 
@@ -99,11 +111,7 @@ class Sample:
     def _place(self, reason: Reason) -> str:
         if reason in ON_THE_SHEET:
             return f"type-{self.type_key}"
-        if reason in FOR_ALL:
-            return "general"
-        if reason == Reason.CONFIDENTIAL:
-            return "addresses"
-        return "devices" if reason in (Reason.NO_DEVICE, Reason.PUSH_GONE) else ""
+        return PLACES.get(reason, "")
 
 
 def samples_of(*, patient: User, type_key: str) -> list[Sample]:

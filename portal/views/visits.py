@@ -54,6 +54,10 @@ class Visit:
         return self.appointment.is_upcoming and self.appointment.starts_at > clock.now()
 
     @property
+    def is_over(self) -> bool:
+        return not self.appointment.is_upcoming or self.appointment.ends_at <= clock.now()
+
+    @property
     def can_confirm(self) -> bool:
         is_open = self.appointment.status == Appointment.Status.BOOKED
         return is_open and self.is_ahead and self.wish is None

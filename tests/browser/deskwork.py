@@ -13,7 +13,15 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
-from notifications import clock, contacts, preferences
+from notifications import clock, consent, contacts, preferences
+from notifications.enums import (
+    OPEN_STATUSES,
+    DeliveryStatus,
+    PatientNotificationType,
+    Purpose,
+)
+from notifications.models import Delivery, ScheduledNotification
+from notifications.providers.outbox import OutboxMessage
 from notifications.services import patient_notification_service as service
 from portal import services
 from portal.models import Appointment, Guardianship, Location, Practice, Provider, User
@@ -135,6 +143,63 @@ def give_email(*, patient_id: UUID, address: str) -> None:
     """Give a patient a verified address."""
     made = contacts.add(patient_id=patient_id, kind="email", value=address, actor=ACTOR)
     contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+
+
+def reach(*, patient_id: UUID) -> None:
+    """Give a patient an e-mail and a number, verified and agreed to, where it is about noon now."""
+    patient = User.objects.get(pk=patient_id)
+    hours = clock.now().hour - 12
+    User.objects.filter(pk=patient_id).update(zone=f"Etc/GMT{hours:+d}" if hours else "UTC")
+    number = f"+1212555{patient_id.int % 9000 + 1000}"
+    for kind, value, wording in (
+        ("email", patient.email, consent.CURRENT_EMAIL_WORDING),
+        ("phone", number, consent.CURRENT_TEXT_WORDING),
+    ):
+        made = contacts.add(patient_id=patient_id, kind=kind, value=value, actor=ACTOR)
+        made = contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+        given = {"granted": True, "wording": wording, "source": "desk", "actor": ACTOR}
+        consent.record(contact=made, purpose=Purpose.TREATMENT, **given)
+
+
+def send_example(*, patient_id: UUID, type_key: str) -> str:
+    """Send a type's example; return the message's id."""
+    payload = PatientNotificationType.known(type_key).example()
+    return str(service.create_notification(patient_id=patient_id, payload=payload).pk)
+
+
+def left(*, notification_id: UUID) -> dict[str, Any]:
+    """Return what left of a message so far, by channel, once nothing of it is still to leave."""
+    rows = Delivery.objects.filter(notification_id=notification_id)
+    if rows.filter(status__in=[*OPEN_STATUSES, DeliveryStatus.SENDING]).exists():
+        return {}
+    ids = [str(row.pk) for row in rows]
+    return {row.channel: row.content for row in OutboxMessage.objects.filter(delivery_id__in=ids)}
+
+
+def book_with_reminder(*, patient_id: UUID) -> list[str]:
+    """Book a visit in three days, reminded of a day before; return when its plans are due."""
+    place, _new = Location.objects.get_or_create(
+        name="Elm St", defaults={"practice": clinic().practice, "zone": "America/New_York"}
+    )
+    place.reminder_rules.get_or_create(name="1-day", defaults={"minutes_before": 24 * 60})
+    starts_at = (clock.now() + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    visit = services.book(
+        patient_id=patient_id,
+        provider_id=Provider.objects.get_or_create(name="Dr Lee")[0].pk,
+        location_id=place.pk,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=30),
+        actor=ACTOR,
+        announce=False,
+    )
+    plans = ScheduledNotification.objects.filter(subject=visit.subject).order_by("due_at")
+    return [plan.due_at.isoformat() for plan in plans]
+
+
+def hire(*, email: str) -> None:
+    """Give somebody of the practice every right there is."""
+    if not User.objects.filter(username=email).exists():
+        User.objects.create_superuser(username=email, password=PASSWORD)
 
 
 def end_sessions() -> None:

@@ -3,18 +3,11 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import badge, expect_focus
+from tests.browser.conftest import badge
 
 pytestmark = pytest.mark.browser
 
 CENTRE = "/notifications/"
-
-
-def tops(page: Page) -> list[float]:
-    """Return where each row on screen begins, to the fraction of a pixel."""
-    return page.locator("#list li[id]").evaluate_all(
-        "rows => rows.map(row => row.getBoundingClientRect().top)"
-    )
 
 
 def live(page: Page) -> None:
@@ -48,32 +41,6 @@ def test_arrival_is_announced_once_and_without_its_content(visitor, desk, ana):
 
     expect(page.locator("#status")).to_have_text("1 new notification")
     assert "canal" not in page.title()
-
-
-@pytest.mark.browser_short
-@pytest.mark.req("P-04")
-@pytest.mark.req("P-05")
-def test_rows_stand_still_and_the_pill_brings_the_new_ones(visitor, desk, ana):
-    desk.tell(patient_id=ana.id, texts=[f"Message {n}" for n in range(12)])
-    page = visitor(height=600).sign_in(ana, CENTRE)
-    live(page)
-    page.mouse.wheel(0, 700)
-    page.wait_for_timeout(200)
-    before = tops(page)
-
-    desk.tell(patient_id=ana.id, texts=["Later one", "Later two"])
-    pill = page.locator("#pill")
-    expect(pill).to_contain_text("2 new")
-    assert tops(page) == before
-
-    pill.click()
-    expect(page.locator("#list .row-text").first).to_contain_text("Later two")
-    texts = page.locator("#list .row-text").all_inner_texts()
-    assert [text.splitlines()[-1] for text in texts[:3]] == ["Later two", "Later one", "Message 11"]
-    assert len(texts) == 14
-    expect(page.locator("#list h2")).to_have_count(1)
-    expect(pill).to_have_count(0)
-    expect_focus(page, text="A message from your care team", tag="H3")
 
 
 def test_empty_list_fills_at_once(visitor, desk, ana):
