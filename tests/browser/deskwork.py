@@ -127,6 +127,31 @@ def answers_to(*, form_id: UUID) -> dict[str, Any] | None:
     return PatientForm.objects.get(pk=form_id).answers
 
 
+def furnish(*, patient_id: UUID, address: str) -> dict[str, str]:
+    """Give a patient one of everything their pages show; return the ids by their names."""
+    email = contacts.add(patient_id=patient_id, kind="email", value=address, actor=ACTOR)
+    contacts.mark_verified(contact_id=email.pk, actor=ACTOR)
+    visit = UUID(remind(patient_id=patient_id))
+    form = services.request_form(
+        patient_id=patient_id, kind="health_history", appointment_id=visit, actor=ACTOR
+    )
+    due = (clock.now() + timedelta(days=20)).date()
+    bill = services.issue_statement(
+        patient_id=patient_id, amount=Decimal("1240.50"), due_on=due, actor=ACTOR
+    )
+    tell(patient_id=patient_id, texts=["A-very-long-word-" * 12], priority="high")
+    told = tell(patient_id=patient_id, texts=["Quick"], priority="urgent")
+    return {
+        "contact_id": str(email.pk),
+        "visit_id": str(visit),
+        "form_id": str(form.pk),
+        "statement_id": str(bill.pk),
+        "notification_id": told[0],
+        "kind": "phone",
+        "token": preferences.unsubscribe_token(patient_id=patient_id, type_key="hygiene_recall"),
+    }
+
+
 def visit_status(*, visit_id: UUID) -> str:
     return Appointment.objects.get(pk=visit_id).status
 
