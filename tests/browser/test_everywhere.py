@@ -109,6 +109,20 @@ def test_every_control_is_large_enough_for_a_thumb(visitor, told):
         assert [each for each in heights if each[1] < 44] == [], path
 
 
+@pytest.mark.req("P-37")
+def test_a_chosen_look_stays(visitor, ana):
+    page = visitor(color_scheme="light").sign_in(ana, "/visits/")
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_url("**/visits/")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.reload()
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(14, 22, 24)"
+    page.get_by_role("button", name="Automatic").click()
+    page.wait_for_url("**/visits/")
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
 @pytest.mark.req("P-35")
 def test_spanish_reads_spanish(visitor, desk):
     eva = admit(desk, "Eva", language="es")
