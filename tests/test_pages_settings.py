@@ -339,7 +339,7 @@ def test_p21_looking_at_the_link_changes_nothing(client, ana, link):
 
 @pytest.mark.req("P-21")
 @pytest.mark.req("M-12")
-def test_p21_one_click_leaves_without_cookie_or_token_and_undo_returns(ana, ben, link):
+def test_one_click_leaves_without_cookie_or_token_and_undo_returns(ana, ben, link):
     client = Client(enforce_csrf_checks=True)
     for _ in range(3):
         answer = client.post(link, {"List-Unsubscribe": "One-Click"})
