@@ -70,7 +70,6 @@ def test_p40_next_shows_the_moment_of_the_plan_and_the_select_another_sample(
     expect(page.locator("#sample-sms")).to_contain_text("You have not turned this on")
 
 
-@pytest.mark.req("P-18")
 def test_p18_texts_turned_off_send_none_and_all_who_may_ask_read_why_and_since_when(
     visitor, desk, reached
 ):
