@@ -41,6 +41,7 @@ function usePatientNotifications(center) {
     live.line = state;
     const at = new Date(live.freshAt).toLocaleTimeString(language, { timeStyle: "short" });
     place.textContent = state && words[state].replace("{time}", at) + " ";
+    if (state) say(place.textContent);
     if (state !== "ended") return;
     const a = place.appendChild(document.createElement("a"));
     a.href = `${words.signInUrl}?next=${encodeURIComponent(location.pathname + location.search)}`;
@@ -322,7 +323,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
 
 document.addEventListener("htmx:afterRequest", ({ detail: { elt, target, successful, xhr } }) => {
   elt.closest("li, form")?.removeAttribute("aria-busy");
-  if (successful) return;
+  if (successful && xhr.status !== 422) return;
   if (elt.dataset.cell) {
     elt.checked = !elt.checked;
     cellState(elt, "failed", words.notSaved);

@@ -66,7 +66,7 @@ def test_p33_the_old_number_is_used_until_the_new_ones_code_is_pasted(visitor, d
     box = page.get_by_label(AGREED)
     expect(box).not_to_be_checked()
     box.check()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("region", name="Texts about your care").get_by_role("button").click()
     expect(page.get_by_text("You agreed to this:")).to_be_visible()
     assert desk.consents(patient_id=reachable.id) == [[True, CURRENT_TEXT_WORDING, "portal"]]
     page.get_by_role("link", name="Notification settings").click()
