@@ -23,6 +23,9 @@ ACTOR = "system:calls"
 # Of these a call is needed only as long as the message is. What a patient asked for, or may have
 # meant, is for a person to end.
 FOR_A_MESSAGE = (CallReason.NOT_REACHED, CallReason.CONFIDENTIAL, CallReason.TEXT_REFUSED)
+# We told the patient by when we call: it stays on the list until somebody has, or what it is about
+# has changed.
+PROMISED = (CallReason.MOVE, CallReason.BILL)
 LATE_CALLS_STAY = timedelta(days=7)  # on the list; then they are on the patient's timeline
 
 
@@ -36,18 +39,21 @@ def open_call(
     notification: PatientNotification | None = None,
     delivery: Delivery | None = None,
     subject: str = "",
+    note: str = "",
     actor: str = ACTOR,
 ) -> CallTask:
     """Put a call on the desk's list from `due_at` on; after `call_by` it is too late. Both aware.
 
     The same `key` returns the call that is there, whatever became of it. `subject` names what it
-    is about, such as `appointment:<id>`; without one, the message's.
+    is about, such as `appointment:<id>`; without one, the message's. `note` is what the patient
+    wrote about it, kept sealed.
     """
     row = CallTask(
         patient_id=patient_id,
         notification=notification,
         delivery=delivery,
         subject=subject or (notification.subject if notification else ""),
+        note=note or None,
         reason=reason,
         key=key,
         due_at=due_at,
@@ -102,18 +108,22 @@ def waiting(*, patient_ids: Collection[UUID] | None = None) -> QuerySet[CallTask
 def to_make() -> QuerySet[CallTask]:
     """Return the desk's list as of now: what is due and not settled, the most pressing first.
 
-    What it is too late for stays for a week.
+    What it is too late for stays for a week, what was promised until it is settled.
     """
     now = clock.now()
     due = CallTask.objects.filter(settled_at=None, due_at__lte=now)
-    lately = Q(call_by=None) | Q(call_by__gt=now - LATE_CALLS_STAY)
+    lately = Q(call_by=None) | Q(call_by__gt=now - LATE_CALLS_STAY) | Q(reason__in=PROMISED)
     return due.filter(lately).order_by(*pressing_first())
 
 
 def pressing_first() -> tuple[OrderBy | str, ...]:
-    """Return the order of the desk's list: what is settled, and then what is too late, last."""
+    """Return the order of the desk's list: what is settled, and then what is too late, last.
+
+    A promise that was not kept presses most.
+    """
     now = clock.now()
-    place = Case(When(settled_at__isnull=False, then=2), When(call_by__lte=now, then=1), default=0)
+    is_too_late = Q(call_by__lte=now) & ~Q(reason__in=PROMISED)
+    place = Case(When(settled_at__isnull=False, then=2), When(is_too_late, then=1), default=0)
     return place.asc(), F("call_by").asc(nulls_last=True), "due_at", "id"
 
 
@@ -137,9 +147,18 @@ def settle(*, notification_ids: Collection[UUID], outcome: CallOutcome, actor: s
 
 
 @transaction.atomic(savepoint=False)
-def settle_about(*, subject: str, outcome: CallOutcome, actor: str = ACTOR) -> int:
-    """End the calls that stand in for messages about a subject; return how many."""
-    rows = _open(subject=subject)
+def settle_about(
+    *,
+    subject: str,
+    outcome: CallOutcome,
+    reasons: Collection[CallReason] = (*FOR_A_MESSAGE, CallReason.MOVE),
+    actor: str = ACTOR,
+) -> int:
+    """End the calls about a subject that are needed no more; return how many.
+
+    Those are what stands in for messages, and wishes to move what was just moved or called off.
+    """
+    rows = CallTask.objects.filter(settled_at=None, reason__in=reasons, subject=subject)
     if not (patients := set(rows.values_list("patient_id", flat=True))):
         return 0
     realtime.lock_all(patient_ids=patients)
@@ -193,6 +212,17 @@ def bring_forward(
         others = [row for row in rows if row.reason != reason]
         _change(others, "reason", actor, reason=reason)
     return bool(rows)
+
+
+def open_about(*, subjects: Collection[str], reason: CallReason) -> dict[str, CallTask]:
+    """Return the calls still to be made for a reason, by what they are about. One query."""
+    rows = CallTask.objects.filter(settled_at=None, reason=reason, subject__in=list(subjects))
+    return {row.subject: row for row in rows.defer("note").order_by("id")}
+
+
+def count_about(*, subject: str, reason: CallReason) -> int:
+    """Return how many calls there ever were about a subject for a reason."""
+    return CallTask.objects.filter(reason=reason, subject=subject).count()
 
 
 # -- the rows -----------------------------------------------------------------------------------

@@ -111,6 +111,12 @@ def last_words(*, contact: ContactPoint) -> dict[str, Consent]:
     return {row.purpose: row for row in rows}
 
 
+def addresses_of(*, consent_ids: Iterable[str]) -> dict[str, UUID]:
+    """Return the address each of these rows is about, by the row's id, in one query."""
+    rows = Consent.objects.filter(pk__in=set(consent_ids)).values_list("pk", "contact_id")
+    return {str(pk): contact_id for pk, contact_id in rows}
+
+
 def granted_among(*, contact_ids: Iterable[UUID], purpose: Purpose) -> set[UUID]:
     """Return which of these addresses may be used for a purpose, in one query."""
     rows = Consent.objects.filter(contact_id__in=set(contact_ids), purpose=purpose)

@@ -4,30 +4,28 @@ One transaction for one patient or for five hundred; the patients' inboxes are l
 of their ids, so that two broadcasts cannot wait for each other.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import groupby
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from notifications import audit, calls, clock, delivery, policy, realtime, rendering, windows
+from notifications import audit, calls, clock, delivery, realtime, rendering, windows
 from notifications.candidates import candidates
 from notifications.crypto import keys_loaded, new_id
 from notifications.enums import (
-    Action,
     AuditAction,
-    PatientNotificationChannel,
     PatientNotificationPriority,
     PatientNotificationType,
-    Reason,
 )
-from notifications.facts import addresses_in_use, facts_for, profiles_for
+from notifications.facts import addresses_in_use, profiles_for
 from notifications.models import Delivery, PatientNotification
 from notifications.types import NotificationPayload, PatientProfile, Refused
+
+CHUNK = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +39,6 @@ class Draft:
     subject: str = ""
     actor: str = "system:service"
     id: UUID = field(default_factory=new_id)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """What would go out on one channel, when, and why or why not.
-
-    `at` is when it goes: now, at its rung's time, or when what holds it is over; aware. None where
-    it does not go.
-    """
-
-    channel: str
-    decision: policy.Decision
-    content: dict[str, str]
-    at: datetime | None = None
 
 
 def priority_of(
@@ -87,6 +71,22 @@ def draft_of(
     )
 
 
+def create_many(
+    *,
+    patient_ids: Iterable[UUID],
+    build: Callable[[UUID], NotificationPayload],
+    key: Callable[[UUID], str],
+    actor: str,
+) -> int:
+    """Make one message for each patient, a transaction a chunk; return how many were new."""
+    remaining, made = iter(sorted(set(patient_ids))), 0
+    while chunk := list(islice(remaining, CHUNK)):
+        drafts = [draft_of(each, build=build, key=key, actor=actor) for each in chunk]
+        ids = {draft.id for draft in drafts}
+        made += sum(row.pk in ids for row in create(drafts, leave_out=True))
+    return made
+
+
 @transaction.atomic
 def create(drafts: Sequence[Draft], *, leave_out: bool = False) -> list[PatientNotification]:
     """Write messages, one a patient, with deliveries, events and audit rows.
@@ -96,7 +96,7 @@ def create(drafts: Sequence[Draft], *, leave_out: bool = False) -> list[PatientN
     for draft in drafts:
         PatientNotificationType.known(draft.payload.type_key)
     patient_ids = [draft.patient_id for draft in drafts]
-    profiles = _profiles(patient_ids)
+    profiles = profiles_of(patient_ids)
     drafts = _still_here(drafts, profiles, leave_out=leave_out)
     realtime.lock_all(patient_ids=patient_ids)
     there = _already_there(drafts)
@@ -109,7 +109,8 @@ def create(drafts: Sequence[Draft], *, leave_out: bool = False) -> list[PatientN
     return [there.get((draft.patient_id, draft.key)) or made[draft.id] for draft in drafts]
 
 
-def _profiles(patient_ids: Sequence[UUID]) -> dict[UUID, PatientProfile]:
+def profiles_of(patient_ids: Sequence[UUID]) -> dict[UUID, PatientProfile]:
+    """Return how to address these patients. Raises Refused for one who is not there."""
     profiles = profiles_for(patient_ids)
     unknown = set(patient_ids) - profiles.keys()
     if unknown:
@@ -199,41 +200,3 @@ def _own_path(path: str) -> str:
     if path and not (clean and path.startswith("/") and not path.startswith("//")):
         raise ValueError("action_url() must be a path of this site, such as /visits/")
     return path
-
-
-def preview(*, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
-    """Return what would go out if it were made now, a channel each, without writing anything.
-
-    What comes later, such as a rung of a ladder, is decided as of its time.
-    """
-    now, profile = clock.now(), _profiles([patient_id])[patient_id]
-    draft = Draft(patient_id=patient_id, payload=payload, priority=priority_of(payload, None))
-    row = notification_of(draft, profile, seq=0)
-    rows = candidates(row, payload, addresses_in_use([patient_id]).get(patient_id, []))
-    known: dict[UUID, policy.Facts] = {}
-    for moment, some in groupby(sorted(rows, key=_due), key=_due):
-        known |= _facts(list(some), at=max(moment, now))
-    return [_preview(each, known[each.pk], payload, profile) for each in rows]
-
-
-def _due(row: Delivery) -> datetime:
-    return row.due_at
-
-
-def _facts(rows: Sequence[Delivery], *, at: datetime) -> dict[UUID, policy.Facts]:
-    found = facts_for(deliveries=rows, now=at)
-    return {row.pk: facts for row, facts in zip(rows, found, strict=True)}
-
-
-def _preview(
-    row: Delivery, facts: policy.Facts, payload: NotificationPayload, profile: PatientProfile
-) -> Preview:
-    decision = policy.decide(facts)
-    channel = PatientNotificationChannel.known(row.channel)
-    level = channel.ceiling if channel.contact_kind is None else decision.level
-    links = delivery.links_for(row, payload_class=type(payload), profile=profile)
-    text = delivery.written(row, payload=payload, level=level, profile=profile, links=links)
-    if text.is_blocked and decision.action == Action.SEND:
-        decision = replace(decision, reason=Reason.PHI_BLOCKED, level=text.level)
-    at = facts.now if decision.action == Action.SEND else decision.at
-    return Preview(channel=row.channel, decision=decision, content=text.content, at=at)

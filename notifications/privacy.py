@@ -55,7 +55,8 @@ def _each(value: Any) -> Iterable[Any]:
 
 def plain(text: str) -> str:
     """Return a text without case, accents and tags: its letters, digits and amounts."""
-    bare = html.unescape(re.sub(r"<[^>]*>", " ", text))
+    whole = text.replace("\r\n ", "")  # a calendar's file folds its lines anywhere
+    bare = html.unescape(re.sub(r"<[^>]*>", " ", whole))
     letters = unicodedata.normalize("NFKD", bare.casefold())
     letters = "".join(each for each in letters if not unicodedata.combining(each))
     numbers = re.sub(r"(?<=\d),(?=\d{3})", "", letters)  # 1,250.00

@@ -19,9 +19,13 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from notifications.enums import NEXT_STEPS, Level, Reason
+from notifications import clock
+from notifications.calendar import calendar_file
+from notifications.enums import NEXT_STEPS, Category, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
+# Of these an e-mail names the type; of the others, even that it is that kind is private.
+TOLD_BY_KIND = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
 IN_APP_PART = "in_app.txt"
 LETTERS = "ABCDEF"  # of a household's visits; more than these are no longer one text
 
@@ -80,6 +84,18 @@ def render(
     context = _context(payload=payload, level=level, profile=profile) | dict(links)
     with translation.override(profile.language), timezone.override(profile.zone):
         return {part: _render_part(part, payload, level, context) for part in parts}
+
+
+def calendar_of(*, payload: NotificationPayload, level: Level, profile: PatientProfile) -> str:
+    """Return the file that puts a message's visit into a calendar, or moves it, or takes it out.
+
+    Empty where there is none, and at L0: it says when and where.
+    """
+    if level < Level.L1:
+        return ""
+    with translation.override(profile.language):
+        event = payload.calendar(practice_name=profile.practice_name)
+        return calendar_file(event, now=clock.now(), is_mailed=True) if event else ""
 
 
 def message_for(*, payload: NotificationPayload, profile: PatientProfile) -> tuple[str, str]:
@@ -208,7 +224,8 @@ def _context(
 ) -> dict[str, Any]:
     said = _addressed(level=level, profile=profile)
     if level >= Level.L1:
-        said |= {"title": payload.title}
+        kind = payload.label if payload.category in TOLD_BY_KIND else ""
+        said |= {"title": payload.title, "kind": kind}
     return said | payload.context(ceiling=level)
 
 
@@ -220,6 +237,7 @@ def _addressed(*, level: Level, profile: PatientProfile) -> dict[str, Any]:
             "practice_name": profile.practice_name,
             "phone": profile.phone,
             "postal_address": profile.postal_address,
+            "is_for_other": bool(profile.pages),
         }
     return said
 

@@ -127,6 +127,21 @@ class NotificationSchedulerService:
         return delivery.answer_open(subject=subject, action=action, actor=actor)
 
     @transaction.atomic
+    def note_done(self, *, subject: str, action: str, actor: str, is_read: bool = True) -> int:
+        """Settle the messages that lead to an `action` about a subject, such as `move`: it is done.
+
+        Returns how many it looked at. An answer they have been given stays. `is_read`: the patient
+        did it and needs to read them no more; False for what the desk did.
+        """
+        about = {"subject": subject, "action": action, "actor": actor}
+        return inbox.note_about(**about, is_read=is_read)
+
+    @transaction.atomic
+    def note_undone(self, *, subject: str, action: str, actor: str) -> int:
+        """Let those messages lead there and ask again; return how many they are."""
+        return inbox.ask_again_about(subject=subject, action=action, actor=actor)
+
+    @transaction.atomic
     def cancel_all(self, *, patient_id: UUID, reason: str) -> int:
         """Cancel all that is planned for a patient, and what has not left; return how many plans.
 

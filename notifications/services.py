@@ -4,16 +4,14 @@ Calls read as English; each change is one transaction that also writes the inbox
 audit row. Another patient's notification does not exist: PatientNotification.DoesNotExist.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from notifications import audit, creation, history, inbox, realtime
-from notifications.creation import Preview
+from notifications import audit, creation, history, inbox, previews, realtime
 from notifications.enums import (
     AuditAction,
     InboxEventKind,
@@ -21,13 +19,12 @@ from notifications.enums import (
     PatientNotificationType,
     TimelineKind,
 )
-from notifications.history import Explanation, HistoryEntry, Timeline
-from notifications.inbox import Apply, Page, ReadBatch
+from notifications.history import Explanation, HistoryEntry, Sent, Timeline
+from notifications.inbox import Change, ManyChanged, Page, ReadBatch
 from notifications.models import PatientNotification
+from notifications.previews import Preview
 from notifications.realtime import Changes
 from notifications.types import NotificationPayload
-
-CHUNK = 500
 
 
 class PatientNotificationService:
@@ -76,16 +73,8 @@ class PatientNotificationService:
         Who died or left is left out.
         `key` makes a second run, or the rest of an interrupted one, harmless.
         """
-        remaining, made = iter(sorted(set(patient_ids))), 0
         actor = f"user:{actor_id}" if actor_id else "system:service"
-        while chunk := list(islice(remaining, CHUNK)):
-            drafts = [
-                creation.draft_of(patient_id, build=build, key=key, actor=actor)
-                for patient_id in chunk
-            ]
-            ids = {draft.id for draft in drafts}
-            made += sum(row.pk in ids for row in creation.create(drafts, leave_out=True))
-        return made
+        return creation.create_many(patient_ids=patient_ids, build=build, key=key, actor=actor)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Answer `create_<type>` and `acreate_<type>` for every registered type."""
@@ -163,9 +152,13 @@ class PatientNotificationService:
         wanted = {TimelineKind(kind) for kind in kinds}
         return history.timeline(patient_id=patient_id, kinds=wanted, before=before, limit=limit)
 
+    def sent(self, *, patient_id: UUID, channel: str = "", before: str = "") -> Sent:
+        """Return a page of all that was sent, on one channel or any. Raises Refused."""
+        return history.sent(patient_id=patient_id, channel=channel, before=before)
+
     def preview(self, *, patient_id: UUID, payload: NotificationPayload) -> list[Preview]:
         """Return what would go out now, a channel each, and when, by the function that sends."""
-        return creation.preview(patient_id=patient_id, payload=payload)
+        return previews.preview(patient_id=patient_id, payload=payload)
 
     # -- changing ---------------------------------------------------------------------------
 
@@ -188,38 +181,28 @@ class PatientNotificationService:
     def mark_read(
         self, *, patient_id: UUID, notification_id: UUID, actor_id: UUID | None = None
     ) -> PatientNotification:
-        return self._change(
-            patient_id, notification_id, actor_id, InboxEventKind.READ, inbox.reading
-        )
+        return self._change(patient_id, notification_id, actor_id, inbox.CHANGES["read"])
 
     def mark_unread(
         self, *, patient_id: UUID, notification_id: UUID, actor_id: UUID | None = None
     ) -> PatientNotification:
-        return self._change(
-            patient_id, notification_id, actor_id, InboxEventKind.UNREAD, inbox.unreading
-        )
+        return self._change(patient_id, notification_id, actor_id, inbox.CHANGES["unread"])
 
     def dismiss(
         self, *, patient_id: UUID, notification_id: UUID, actor_id: UUID | None = None
     ) -> PatientNotification:
-        return self._change(
-            patient_id, notification_id, actor_id, InboxEventKind.DISMISSED, inbox.dismissing
-        )
+        return self._change(patient_id, notification_id, actor_id, inbox.CHANGES["dismiss"])
 
     def archive(
         self, *, patient_id: UUID, notification_id: UUID, actor_id: UUID | None = None
     ) -> PatientNotification:
-        return self._change(
-            patient_id, notification_id, actor_id, InboxEventKind.ARCHIVED, inbox.archiving
-        )
+        return self._change(patient_id, notification_id, actor_id, inbox.CHANGES["archive"])
 
     def restore(
         self, *, patient_id: UUID, notification_id: UUID, actor_id: UUID | None = None
     ) -> PatientNotification:
         """Bring back what was dismissed, archived or snoozed; its read state is kept."""
-        return self._change(
-            patient_id, notification_id, actor_id, InboxEventKind.RESTORED, inbox.restoring
-        )
+        return self._change(patient_id, notification_id, actor_id, inbox.CHANGES["restore"])
 
     def snooze(
         self,
@@ -230,8 +213,8 @@ class PatientNotificationService:
         actor_id: UUID | None = None,
     ) -> PatientNotification:
         """Hide a message until a moment (aware); then it comes back unread. Raises Refused."""
-        apply = inbox.snoozing(until)
-        return self._change(patient_id, notification_id, actor_id, InboxEventKind.SNOOZED, apply)
+        change = (InboxEventKind.SNOOZED, inbox.snoozing(until))
+        return self._change(patient_id, notification_id, actor_id, change)
 
     def act(
         self, *, patient_id: UUID, notification_id: UUID, action: str, actor: str = ""
@@ -247,6 +230,27 @@ class PatientNotificationService:
             apply=inbox.acting(action),
             actor=actor or f"user:{patient_id}",
         )
+
+    def change_many(
+        self,
+        *,
+        patient_id: UUID,
+        notification_ids: Collection[UUID],
+        change: str,
+        actor_id: UUID | None = None,
+    ) -> ManyChanged:
+        """Do one thing (`read unread dismiss archive restore`) with all of 1 to 100 messages.
+
+        One transaction; one that is not theirs stops it: DoesNotExist. Raises Refused.
+        """
+        actor = f"user:{actor_id or patient_id}"
+        return inbox.change_many(
+            patient_id=patient_id, notification_ids=notification_ids, name=change, actor=actor
+        )
+
+    def mark_seen(self, *, patient_id: UUID, rows: Sequence[PatientNotification]) -> int:
+        """Note that a list of messages was drawn: statistics, and nobody is told."""
+        return inbox.mark_seen(patient_id=patient_id, rows=rows)
 
     def mark_all_read(
         self,
@@ -276,16 +280,11 @@ class PatientNotificationService:
         patient_id: UUID,
         notification_id: UUID,
         actor_id: UUID | None,
-        event: InboxEventKind,
-        apply: Apply,
+        change: Change,
     ) -> PatientNotification:
-        return inbox.change(
-            patient_id=patient_id,
-            notification_id=notification_id,
-            event=event,
-            apply=apply,
-            actor=f"user:{actor_id or patient_id}",
-        )
+        event, apply = change
+        who = {"patient_id": patient_id, "actor": f"user:{actor_id or patient_id}"}
+        return inbox.change(**who, notification_id=notification_id, event=event, apply=apply)
 
 
 def _refuse_other_type(payload: NotificationPayload, type_key: str) -> None:

@@ -49,6 +49,11 @@ def public_name() -> str:
     return _public_name(_practice())
 
 
+def practice_name() -> str:
+    """Return what the practice calls itself to its own patients, such as on paper."""
+    return _practice().name
+
+
 def _practice() -> Practice:
     return Practice.objects.first() or Practice(name="", zone="UTC")
 

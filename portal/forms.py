@@ -1,7 +1,6 @@
-"""The forms of the pages: signing in, addresses, language and clock."""
+"""The forms of the pages: signing in, addresses, settings, language and clock."""
 
-from dataclasses import asdict
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,13 +8,16 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifications import clock
 from notifications.enums import Digest
-from notifications.preferences import GeneralSettings
+from notifications.preferences import DEFAULTS, GeneralSettings
+from notifications.types import Refused
 from portal.models import Languages, User
+from portal.services.wishes import LONGEST_NOTE
 
 ZONES = {
     "America/New_York": gettext_lazy("Eastern"),
@@ -73,6 +75,33 @@ class CodeForm(forms.Form):
     )
 
 
+class MoveForm(forms.Form):
+    """What a patient says to a visit they want moved. Too long, it stays to be shortened."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Which days and times suit you?"),
+        help_text=gettext_lazy("You may leave this empty. For example: Tuesdays after 3 PM."),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "input"}),
+    )
+
+    def clean_note(self) -> str:
+        note = self.cleaned_data["note"].replace("\r\n", "\n")
+        if len(note) > LONGEST_NOTE:
+            self.fields["note"].widget.attrs |= {"autofocus": True, "data-dm-focus": True}
+            raise forms.ValidationError(_("Please write 500 characters or less."))
+        return note
+
+
+class BillQuestionForm(MoveForm):
+    """What a patient asks about a bill, if they write it."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["note"].label = _("What would you like to know?")
+        self.fields["note"].help_text = _("You may leave this empty.")
+
+
 class LanguageAndZoneForm(forms.ModelForm):
     """Languages in their own names; zones with the time it is there now."""
 
@@ -87,41 +116,109 @@ class LanguageAndZoneForm(forms.ModelForm):
         self.fields["zone"].widget = forms.Select(choices=zone_choices(self.instance.zone))
 
 
-class GeneralForm(forms.Form):
-    """What holds for all types: a pause, quiet hours, a summary. Empty: none."""
+class OwnForm(forms.Form):
+    """A part of the settings with a button of its own; the first field that is wrong is pointed at.
+
+    What a service refuses is put beside the field it names.
+    """
+
+    def refuse(self, refused: Refused) -> None:
+        self.add_error(refused.field if refused.field in self.fields else None, refused.message)
+
+    @property
+    def complaint(self) -> str:
+        """Return the first thing that is wrong; empty: nothing is."""
+        return next((said for all_said in self.errors.values() for said in all_said), "")
+
+    def point(self) -> Self:
+        """Return the form with the cursor in the first field that is wrong."""
+        wrong = next((name for name in self.fields if name in self.errors), None)
+        if wrong:
+            self.fields[wrong].widget.attrs["autofocus"] = True
+        return self
+
+
+class PauseForm(OwnForm):
+    """Send nothing for a day, for a week, or until a day begins on the current clock."""
+
+    LENGTHS = {"day": timedelta(days=1), "week": timedelta(days=7)}
 
     paused_until = forms.DateField(
-        label=gettext_lazy("Pause messages until"),
-        required=False,
+        label=gettext_lazy("Pause until this day"),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={
+            "required": gettext_lazy("Choose a day."),
+            "invalid": gettext_lazy("Choose a day."),
+        },
     )
-    quiet_from = forms.TimeField(
-        label=gettext_lazy("Quiet from"),
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.length = self.LENGTHS.get(self.data.get("length", ""))
+        self.fields["paused_until"].required = self.length is None
+        tomorrow = timezone.localdate(clock.now()) + timedelta(days=1)
+        self.fields["paused_until"].widget.attrs["min"] = tomorrow.isoformat()
+
+    def changes(self) -> dict[str, Any]:
+        """Return when the pause ends, as `change_settings` takes it."""
+        if self.length:
+            return {"paused_until": clock.now() + self.length}
+        day = self.cleaned_data["paused_until"]
+        return {"paused_until": timezone.make_aware(datetime.combine(day, time(0)))}
+
+
+def _hour(label: Promise) -> forms.TimeField:
+    return forms.TimeField(
+        label=label,
         required=False,
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+        error_messages={"invalid": gettext_lazy("Write a time, such as 9:00 PM.")},
     )
-    quiet_until = forms.TimeField(
-        label=gettext_lazy("Quiet until"),
-        required=False,
-        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-    )
-    digest = forms.ChoiceField(
-        label=gettext_lazy("Emails that are not pressing"), required=False, choices=Digest.choices
-    )
+
+
+class QuietForm(OwnForm):
+    """Quiet hours: on or off, from, until. Off, the times do not matter."""
+
+    HOURS = ("quiet_from", "quiet_until")
+
+    is_on = forms.BooleanField(label=gettext_lazy("Keep quiet hours"), required=False)
+    quiet_from = _hour(gettext_lazy("From"))
+    quiet_until = _hour(gettext_lazy("To"))
 
     @classmethod
     def showing(cls, chosen: GeneralSettings) -> Self:
-        """Return the form with what a patient chose; a pause that is over is not shown."""
-        until = chosen.paused_until
-        is_paused = until is not None and until > clock.now()
-        day = timezone.localdate(until) if is_paused else None
-        return cls(initial=asdict(chosen) | {"paused_until": day})
+        """Return the form with what a patient chose; with the usual hours where there are none."""
+        shown = chosen if chosen.quiet_from else DEFAULTS
+        hours = {"quiet_from": shown.quiet_from, "quiet_until": shown.quiet_until}
+        return cls(initial={"is_on": chosen.quiet_from is not None, **hours})
+
+    def clean(self) -> dict[str, Any]:
+        if not self.cleaned_data.get("is_on"):
+            self.errors.clear()
+            return self.cleaned_data
+        missing = [name for name in self.HOURS if self.cleaned_data.get(name, "") is None]
+        for name in missing:
+            self.add_error(name, self.fields[name].error_messages["invalid"])
+        return self.cleaned_data
 
     def changes(self) -> dict[str, Any]:
-        """Return what was chosen; a pause ends when its day begins on the current clock."""
-        day = self.cleaned_data["paused_until"]
-        until = timezone.make_aware(datetime.combine(day, time(0))) if day else None
-        return self.cleaned_data | {"paused_until": until}
+        """Return both ends, as `change_settings` takes them: None where off."""
+        said = self.cleaned_data if self.cleaned_data["is_on"] else {}
+        return {name: said.get(name) for name in self.HOURS}
+
+
+class SummaryForm(OwnForm):
+    digest = forms.ChoiceField(
+        label=gettext_lazy("Emails that are not pressing"),
+        required=False,
+        choices=Digest.choices,
+        error_messages={
+            "invalid_choice": gettext_lazy("Choose one of the summaries from the list.")
+        },
+    )
+
+    def changes(self) -> dict[str, Any]:
+        return self.cleaned_data
 
 
 def zone_choices(current: str = "") -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ ENGINE = [
     "clock windows",
     "registry crypto",
     "enums",
-    "segments text_hours types",
+    "calendar segments text_hours types",
     "allowance hours",
     "privacy policy",
     "models",
@@ -39,6 +39,7 @@ ENGINE = [
     "inbox history delivery",
     "plans",
     "creation",
+    "previews",
     "services",
     "incoming",
     "reconciler",
@@ -51,8 +52,18 @@ ENGINE = [
     "watchman",
     "apps management",
 ]
-CLINIC = ["models", "access", "notification_types", "services", "importers"]
-PAGES = ["views", "forms", "urls", "admin", "management", "middleware", "templatetags", "apps"]
+CLINIC = ["models", "questionnaires", "access", "notification_types", "services", "importers"]
+PAGES = [
+    "views",
+    "forms",
+    "questionnaire_forms",
+    "urls",
+    "admin",
+    "management",
+    "middleware",
+    "templatetags",
+    "apps",
+]
 # Providers know the time, enums and types; the outbox stands in for a carrier and has a table.
 PROVIDERS_MAY_OPEN = {"enums", "types", "clock"}
 OUTBOX_MAY_OPEN = {"enums", "types", "crypto", "clock"}
@@ -66,6 +77,7 @@ PORTAL_MAY_OPEN = {
     "consent",
     "types",
     "enums",
+    "calendar",  # a visit as a file to keep
     "clock",  # the time for planning
     "audit",  # who changed the book
     "crypto",  # the sealed columns of its own models

@@ -9,6 +9,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from html import unescape
+from itertools import product
 
 import pytest
 from django.utils import translation
@@ -79,9 +80,7 @@ by_language = pytest.mark.parametrize("language", ["en", "es"])
 
 
 def profile(language: str, **practice: str) -> PatientProfile:
-    return PatientProfile(
-        zone="America/New_York", language=language, **PRACTICE | practice, pages=""
-    )
+    return PatientProfile(zone="America/New_York", language=language, **PRACTICE | practice)
 
 
 def said(payload, channel, *, language, level=None, practice=PRACTICE) -> dict[str, str]:
@@ -295,26 +294,51 @@ def translation_of(words: str, language: str) -> str:
         return translation.gettext(words) % PRACTICE if "%" in words else translation.gettext(words)
 
 
-def between(part: str, *, first: str, last: str) -> str:
-    """Return what a part of a mail says between two sentences, without tags or any space."""
-    words = unescape(re.sub(r"<[^>]+>", " ", part.split("</head>")[-1]))
-    return re.sub(r"\s", "", words.split(first, 1)[1].split(last, 1)[0])
+def read_aloud(part: str) -> list[str]:
+    """Return the words a part of a mail shows below the letterhead: no tags, links or dividers."""
+    shown = part.split('<h1 id="lead">')[-1]
+    return re.sub(rf"<[^>]+>|{HOST}\S*|[|:]|--", " ", unescape(shown)).split()
 
 
 @by_language
 @by_type
 @pytest.mark.req("A-11")
 def test_a11_both_parts_of_an_email_say_the_same_in_the_patients_language(cls, language):
-    mail = said(cls.example(), EMAIL, language=language)
-    html, text = (
-        between(
-            mail[part], first=translation_of(NEUTRAL, language), last=translation_of(last, language)
-        )
-        for part, last in (("email.html", "View message"), ("email.txt", "View message:"))
-    )
-    assert html == text
-    assert f'<html lang="{language}"' in mail["email.html"]
-    assert "<" not in mail["email.txt"]
+    for level, pages in product((Level.L0, Level.L1), ("", "/for/1")):
+        practice = PRACTICE | {"pages": pages}
+        mail = said(cls.example(), EMAIL, language=language, level=level, practice=practice)
+        assert read_aloud(mail["email.html"]) == read_aloud(mail["email.txt"])
+        assert mail["email.txt"].startswith(translation_of(NEUTRAL, language))
+        assert "<" not in mail["email.txt"]
+
+
+@by_language
+@by_type
+@pytest.mark.req("A-11")
+def test_a11_a_mail_shows_an_inbox_the_neutral_sentence_and_only_spaces_after_it(cls, language):
+    html = said(cls.example(), EMAIL, language=language)["email.html"]
+    assert f'<html lang="{language}" dir="ltr">' in html
+    [title] = re.findall("<title>(.*)</title>", html)
+    assert title == said(cls.example(), EMAIL, language=language)["email_subject.txt"]
+    [ahead] = re.findall(r'<div class="preheader"[^>]*>(.*?)</div>', html, flags=re.S)
+    first, rest = unescape(ahead).strip().split(". ", 1)[0], ahead.split(".")[-1]
+    assert translation_of(NEUTRAL, language).startswith(first)
+    assert len(unescape(rest)) > 200 and not re.search(r"\w", unescape(rest))
+
+
+def test_a_mail_in_a_language_that_is_written_from_the_right_runs_from_the_right():
+    html = said(TYPES[0].example(), EMAIL, language="ar")["email.html"]
+    assert html.count('lang="ar" dir="rtl"') == 2 and 'dir="ltr"' in html  # the address in it
+
+
+@by_type
+@pytest.mark.req("H-10")
+def test_h10_a_mail_names_the_kind_of_message_only_where_that_is_not_private(cls):
+    told = said(cls.example(), EMAIL, language="en")["email.txt"]
+    neutral = said(cls.example(), EMAIL, language="en", level=Level.L0)["email.txt"]
+    is_open = cls.category in (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
+    assert (f"Why you got this: “{cls.label}” is" in told) == is_open
+    assert str(cls.label) not in neutral
 
 
 @by_language

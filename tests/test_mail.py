@@ -24,6 +24,7 @@ TYPES = [
     MessageFromProviderPayload,
     SystemAlertPayload,
 ]
+SPANISH = "Español: cambie el idioma en sus ajustes"
 SUBJECT = "You have a new message from Main Street Dental"
 
 
@@ -108,7 +109,7 @@ def test_its_layout_is_not_read_out_and_its_links_say_where_they_lead(receive):
     html = html_of(receive())
     assert all(table["role"] == "presentation" for table in Page(html).all("table"))
     words = re.findall(r"<a [^>]*>(.*?)</a>", html)
-    assert words == ["View message", "Change settings", "Stop these emails"]
+    assert words == ["View message", "Change settings", "Stop these emails", SPANISH]
 
 
 @pytest.mark.req("H-19")
@@ -129,8 +130,45 @@ def test_nothing_in_it_is_loaded_from_anywhere_and_every_link_is_ours(
 
 
 def test_its_styles_survive_a_mail_program_that_drops_the_head(receive):
-    [button] = [link for link in Page(html_of(receive())).all("a") if "button" in str(link)]
-    assert "background" in button["style"]
+    head, body = html_of(receive()).split("</head>")
+    [kept] = re.findall(r"<style[^>]*>(.*?)</style>", head, flags=re.DOTALL)
+    assert "<style" not in body
+    for rule in filter(None, kept.splitlines()):  # nothing that an element could say itself
+        assert rule.startswith(("@media", "[data-ogs", ":root")), rule
+    page = Page(body)
+    for tag in ("body", "td", "h1", "p", "a"):
+        assert page.all(tag) and all("style" in each for each in page.all(tag)), tag
+    [button] = [link for link in page.all("a") if link.get("class") == "button"]
+    assert {"background-color: #0B6E75", "color: #FFFFFF"} <= set(button["style"].split(";"))
+
+
+def test_each_class_the_dark_sheet_speaks_of_is_there_to_be_darkened(receive):
+    """Written into the elements, a colour gives way only to one that is important."""
+    head, body = html_of(receive()).split("</head>")
+    dark = head.split("dark){")[1].split("</style>")[0]
+    assert set(re.findall(r"\.([a-z]+)[ ,{]", dark)) == {
+        *("page", "card", "panel", "from", "press", "button", "foot", "url")
+    } & set(re.findall(r'class="([a-z]+)"', body))
+    assert len(re.findall(r"#[0-9A-F]{6}", dark)) == dark.count("!important")
+
+
+def test_a_mail_with_the_longest_words_is_far_from_the_size_that_is_cut_off(ana, receive, practice):
+    """Gmail shows 102 KB of a mail and hides the rest, with the way out in it."""
+    practice.public_name = practice.name = practice.postal_address = "W" * 120
+    practice.save()
+    assert len(html_of(receive()).encode()) < 20_000
+
+
+def test_a_guardian_is_told_that_it_is_for_somebody_else_and_not_for_whom(ana, ben, mailbox):
+    """A child cannot sign in: Ben is one, whose mail goes to his mother."""
+    ben.set_unusable_password()
+    ben.save()
+    email_of(ben, "mother@example.com")
+    send(ben, AppointmentReminderPayload.example())
+    run()
+    said = text_of(mailbox[-1]) + html_of(mailbox[-1])
+    assert said.count("It is for someone you care for. You see who when you sign in.") == 2
+    assert "Ben" not in said and f"/for/{ben.pk}/notifications/" in said
 
 
 @pytest.mark.req("M-12")

@@ -53,6 +53,15 @@ def test_unknown_view_or_cursor_is_refused_in_words(ana_client):
         assert "This is not possible" in text_of(answer)
 
 
+def test_a_zone_that_is_called_by_its_hours_shows_every_page(ana_client, ana):
+    """Some devices name theirs so. Its clock says "-05", and that is no zone's name."""
+    ana.zone = "Etc/GMT+5"
+    ana.save()
+    [message] = tell(ana, "Hello")
+    for path in (CENTRE, f"{CENTRE}{message.pk}/", reverse("preview")):
+        assert ana_client.get(path).status_code == 200, path
+
+
 def test_days_are_those_of_the_patients_zone(ana_client, ana):
     ana.zone = "Pacific/Auckland"
     ana.save()
@@ -304,7 +313,7 @@ def test_visits_are_shown_by_the_clock_of_their_place(ana_client, ana, location,
     location.save()
     start = wall("2030-03-04 09:30", "America/Denver")
     a_visit(ana, start, location=location, provider=provider)
-    assert "Mon, Mar 4 at 9:30 AM MST" in text_of(ana_client.get("/visits/"))
+    assert "Mon, Mar 4, 2030 at 9:30 AM MST" in text_of(ana_client.get("/visits/"))
 
 
 @pytest.mark.req("P-27")

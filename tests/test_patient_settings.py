@@ -1,5 +1,6 @@
 """What a patient chose for all types together: a pause, quiet hours, a summary."""
 
+import re
 from datetime import time, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from portal.notification_types.system_alert import SystemAlertPayload
 from tests.clinic import DESK, wall
 from tests.conftest import signed_in
 from tests.engine import NOON, email_of, phone_of, run, send, send_at, status_of
-from tests.pages import text_of
+from tests.pages import HTMX, text_of
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -149,44 +150,80 @@ def test_settings_cost_one_query_for_any_number_of_patients(
 # -- the page -----------------------------------------------------------------------------------
 
 
-def sheet(**more) -> dict[str, str]:
-    known = {"paused_until": "", "quiet_from": "21:00", "quiet_until": "08:00", "digest": ""}
-    return known | more
+def shown(client) -> str:
+    return text_of(client.get(reverse("settings")))
 
 
-def test_a_patient_pauses_and_chooses_a_summary_without_script(ana, ana_client, noon):
-    ana_client.post(reverse("general"), sheet(paused_until="2026-12-01", digest="daily"))
-    shown = text_of(ana_client.get(reverse("settings")))
-    assert "Your settings are saved." in shown
-    assert 'value="2026-12-01"' in shown and '<option value="daily" selected>' in shown
-    assert chosen(ana).paused_until == wall("2026-12-01 00:00")
+def test_a_patient_pauses_for_a_day_a_week_or_to_a_date_without_script(ana, ana_client, noon):
+    for form, until in [
+        ({"length": "day"}, NOON + DAY),
+        ({"length": "week"}, NOON + 7 * DAY),
+        ({"paused_until": "2026-12-01"}, wall("2026-12-01 00:00")),
+    ]:
+        assert ana_client.post(reverse("pause"), form).status_code == 303
+        assert chosen(ana).paused_until == until
+    assert "Messages are paused until Tue, Dec 1." in shown(ana_client)
+    answer = ana_client.post(reverse("resume"), {"next": "/visits/"})
+    assert answer["Location"] == "/visits/"
+    page = text_of(ana_client.get("/visits/"))
+    assert "Messages come again." in page and "Messages are paused" not in page
+    assert chosen(ana).paused_until is None
 
 
-def test_empty_hours_mean_none_and_an_empty_day_ends_the_pause(ana, ana_client, noon):
-    choose(ana, paused_until=NOON + DAY)
-    ana_client.post(reverse("general"), sheet(quiet_from="", quiet_until=""))
-    assert chosen(ana) == GeneralSettings(quiet_from=None, quiet_until=None)
+def test_quiet_hours_and_a_summary_are_kept_without_script(ana, ana_client):
+    ana_client.post(reverse("summary"), {"digest": "daily"})
+    hours = {"is_on": "on", "quiet_from": "20:30", "quiet_until": "9:00"}
+    ana_client.post(reverse("quiet"), hours)
+    assert chosen(ana) == GeneralSettings(
+        quiet_from=time(20, 30), quiet_until=time(9), digest=Digest.DAILY
+    )
+    page = shown(ana_client)
+    assert '<option value="daily" selected>' in page
+    assert "Held texts and pushes arrive at 9:00 AM" in page
+    ana_client.post(reverse("quiet"), {"quiet_from": "", "quiet_until": "whatever"})
+    assert chosen(ana).quiet_from is chosen(ana).quiet_until is None
+    assert "No quiet hours" in shown(ana_client)
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX])
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("where", "wrong", "field", "said"),
     [
-        ({"paused_until": "2026-11-01"}, "This moment is over."),
-        ({"paused_until": "soon"}, "as the page shows them"),
-        ({"quiet_from": ""}, "Quiet hours need a beginning and an end"),
-        ({"digest": "hourly"}, "as the page shows them"),
+        ("quiet", {"quiet_from": "20:30"}, "quiet_until", "such as 9:00 PM"),
+        ("quiet", {"quiet_from": "20:30", "quiet_until": "x"}, "quiet_until", "such as 9:00 PM"),
+        ("quiet", {"quiet_from": "07:00", "quiet_until": "06:00"}, "quiet_until", "leave none"),
+        ("summary", {"digest": "hourly"}, "digest", "from the list"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_sentence(ana, ana_client, noon, wrong, said):
-    ana_client.post(reverse("general"), sheet(**wrong))
-    assert said in text_of(ana_client.get(reverse("settings")))
+def test_what_cannot_be_is_said_beside_its_field_and_nothing_typed_is_lost(
+    ana, ana_client, headers, where, wrong, field, said
+):
+    answer = ana_client.post(reverse(where), {"is_on": "on"} | wrong, headers=headers)
+    page = text_of(answer)
+    assert answer.status_code == 422
+    assert said in page
+    control = re.search(rf'<(?:input|select)[^>]*name="{field}"[^>]*>', page).group()
+    assert 'aria-invalid="true"' in control and f'aria-describedby="id_{field}_error"' in control
+    assert all(f'value="{typed}"' in page for name, typed in wrong.items() if name != "digest")
+    assert chosen(ana) == DEFAULTS
+
+
+@pytest.mark.parametrize("day", ["2026-11-01", "2028-01-01", "soon", ""])
+def test_a_pause_to_no_such_day_is_refused_beside_the_field(ana, ana_client, noon, day):
+    answer = ana_client.post(reverse("pause"), {"paused_until": day})
+    assert answer.status_code == 422
+    assert 'id="id_paused_until_error"' in text_of(answer)
+    assert f'value="{day}"' in text_of(answer) or not day
     assert chosen(ana) == DEFAULTS
 
 
 def test_a_mother_chooses_for_her_child_and_a_stranger_does_not(ana, ben, location):
     child = User.objects.create_user(username="leo", first_name="Leo", home_location=location)
     Guardianship.objects.create(patient=child, guardian=ana, relation="mother")
-    where = f"/for/{child.pk}/notifications/settings/general/"
-    assert signed_in(ben).post(where, sheet(digest="weekly")).status_code == 404
-    assert signed_in(ana).post(where, sheet(digest="weekly")).status_code == 303
+    pages = f"/for/{child.pk}/notifications/settings"
+    sheet = {"digest": "weekly", "length": "day"}
+    for part in ("summary", "pause", "quiet"):
+        assert signed_in(ben).post(f"{pages}/{part}/", sheet).status_code == 404
+        assert signed_in(ana).post(f"{pages}/{part}/", sheet).status_code == 303
     assert (chosen(child).digest, chosen(ana).digest) == (Digest.WEEKLY, Digest.NONE)
+    assert chosen(child).paused_until and chosen(ana) == DEFAULTS

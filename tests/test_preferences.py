@@ -1,13 +1,16 @@
 """A patient's choices: what the settings page shows is what the sender does, always."""
 
+import json
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from notifications import contacts, preferences
+from notifications import clock, contacts, preferences
 from notifications.enums import (
     AuditAction,
     ContactStatus,
@@ -24,9 +27,10 @@ from portal.notification_types.appointment_cancelled import AppointmentCancelled
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.notification_types.lab_results import LabResultsPayload
 from tests.clinic import DESK
-from tests.engine import NotePayload, device_of, email_of, phone_of, run, send, status_of
+from tests.engine import NOON, NotePayload, device_of, email_of, phone_of, run, send, status_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("note", "carrier", "noon")]
+DAY = timedelta(days=1)
 CHANNELS = PatientNotificationChannel.values
 
 
@@ -167,9 +171,55 @@ def test_saying_the_same_twice_is_one_change(ana):
 def test_back_to_what_is_recommended_forgets_every_choice(ana):
     change(ana, {"email": False, "sms": False})
     change(ana, {"email": True}, "news")
-    assert preferences.reset(patient_id=ana.pk, actor=DESK) == 3
+    assert preferences.reset(patient_id=ana.pk, actor=DESK).count == 3
     assert chosen(ana).enabled["sms"]
     assert not chosen(ana, "news").enabled["email"]
+
+
+def kept(patient) -> list[tuple]:
+    rows = PatientNotificationPreference.objects.filter(patient=patient).order_by("type", "channel")
+    return list(rows.values_list("type", "channel", "enabled", "changed_by", "changed_at"))
+
+
+def test_all_texts_go_off_at_once_audited_once_and_nobody_elses(ana, ben):
+    change(ana, {"email": True, "sms": False}, "note")
+    before = preferences.turn_off(patient_id=ana.pk, channel="sms", actor=DESK)
+    now = preferences.effective(patient_id=ana.pk)
+    assert not any(each.enabled["sms"] for each in now.values() if "sms" not in each.locked)
+    assert now["appointment_cancelled"].enabled["email"]
+    assert preferences.effective(patient_id=ben.pk)["appointment_reminder"].enabled["sms"]
+    row = AuditEvent.objects.order_by("at").last()
+    assert (row.details["turned_off"], row.details["count"]) == ("sms", before.count)
+    again = preferences.turn_off(patient_id=ana.pk, channel="sms", actor=DESK)
+    assert (again.count, AuditEvent.objects.filter(details__turned_off="sms").count()) == (0, 1)
+
+
+@pytest.mark.parametrize("whole", [preferences.reset, partial(preferences.turn_off, channel="sms")])
+def test_an_undo_puts_back_exactly_what_was_and_only_that(ana, ben, whole):
+    change(ana, {"email": False, "sms": False})
+    change(ana, {"sms": True}, "news")
+    change(ben, {"sms": False})
+    was, bens = kept(ana), kept(ben)
+    with clock.at(NOON + DAY):
+        before = whole(patient_id=ana.pk, actor=DESK)
+    assert kept(ana) != was
+    before = preferences.SheetBefore.load(json.loads(json.dumps(before.dump())))
+    assert preferences.put_back(patient_id=ana.pk, before=before, actor=DESK) > 0
+    assert kept(ana) == was
+    assert preferences.put_back(patient_id=ana.pk, before=before, actor=DESK) == 0
+    assert kept(ben) == bens
+
+
+def test_an_undo_of_texts_leaves_what_was_said_of_emails_since(ana):
+    before = preferences.turn_off(patient_id=ana.pk, channel="sms", actor=DESK)
+    change(ana, {"email": False})
+    preferences.put_back(patient_id=ana.pk, before=before, actor=DESK)
+    assert [(row[1], row[2]) for row in kept(ana)] == [("email", False)]
+
+
+def test_no_channel_that_does_not_exist_is_turned_off(ana):
+    with pytest.raises(Refused):
+        preferences.turn_off(patient_id=ana.pk, channel="fax", actor=DESK)
 
 
 # -- what can be used now -----------------------------------------------------------------------

@@ -187,7 +187,7 @@ def test_a_broadcast_reaches_everyone_once_however_often_it_is_started(location)
 
 
 def test_a_broadcast_larger_than_a_chunk_reaches_everyone(location, monkeypatch):
-    monkeypatch.setattr("notifications.services.CHUNK", 3)
+    monkeypatch.setattr("notifications.creation.CHUNK", 3)
     people = [make_patient(f"p{n}@example.com", "P", location) for n in range(8)]
     assert many(people) == 8
     assert {unread(patient) for patient in people} == {1}

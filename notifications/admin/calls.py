@@ -1,6 +1,7 @@
 """Calls to make: whom, why and until when. The desk calls, and says here that it has.
 
-A row is never edited; numbers are masked here as everywhere.
+A row is never edited; numbers are masked here as everywhere. What a patient wrote about it is
+shown on its own page only, where the look is audited.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -53,7 +54,7 @@ class CallTaskAdmin(ByPatient, ReadOnly):
     list_display = ("patient_name", "why", "phone", "until", "since", "ended")
     list_filter = (StateFilter, "reason", "outcome", "due_at")
     list_select_related = ("patient",)
-    readonly_fields = ("phone",)
+    readonly_fields = ("phone", "wrote")
     actions = ("mark_called",)
 
     # A row is never edited; the action needs the permission to change.
@@ -71,9 +72,18 @@ class CallTaskAdmin(ByPatient, ReadOnly):
             row.number = numbers[row.patient_id]
         return shown
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).annotate(has_note=Q(note__isnull=False))
+
     @admin.display(description=_("why"), ordering="reason")
     def why(self, row: CallTask) -> str:
-        return str(row.get_reason_display())
+        """Return the reason; what the patient wrote is on the call's own page, as with texts."""
+        why = str(row.get_reason_display())
+        return str(_("%(why)s, with a note") % {"why": why}) if row.has_note else why
+
+    @admin.display(description=_("what they wrote"))
+    def wrote(self, row: CallTask) -> str:
+        return row.note or ""
 
     @admin.display(description=_("phone"))
     def phone(self, row: CallTask) -> str:
@@ -84,7 +94,8 @@ class CallTaskAdmin(ByPatient, ReadOnly):
     def until(self, row: CallTask) -> str:
         said = _moment(row.call_by)
         is_late = said and not row.settled_at and row.call_by <= clock.now()
-        return str(_("%(time)s, too late") % {"time": said}) if is_late else said
+        late = _("%(time)s, overdue") if row.reason in calls.PROMISED else _("%(time)s, too late")
+        return str(late % {"time": said}) if is_late else said
 
     @admin.display(description=_("on the list since"), ordering="due_at")
     def since(self, row: CallTask) -> str:

@@ -9,8 +9,9 @@ the log, which is kept outside the database, so that a cut-off end shows as well
 Actors are `user:<id>` for people and `system:<job>` for programs. Details hold ids and codes.
 """
 
+from notifications.audit.paging import Cursor
 from notifications.audit.purging import purging
-from notifications.audit.reading import names_of, refused_minutes
+from notifications.audit.reading import Changes, changes_of, names_of, refused_minutes
 from notifications.audit.sealing import WINDOW, seal
 from notifications.audit.verifying import verify
 from notifications.audit.writing import (
@@ -25,7 +26,10 @@ from notifications.audit.writing import (
 __all__ = [
     "CARRIERS",
     "WINDOW",
+    "Changes",
+    "Cursor",
     "actor_of",
+    "changes_of",
     "names_of",
     "purging",
     "record",

@@ -23,6 +23,7 @@ class Channel(ABC):
     contact_kind: ClassVar[ContactKind | None] = None
     ceiling: ClassVar[Level] = Level.L0
     parts: ClassVar[tuple[str, ...]] = ()
+    calendar_part: ClassVar[str] = ""  # under this name an entry for the calendar comes with it
     # True: a second copy replaces the first or does little harm, so a lost answer may be tried
     # again once after ten minutes. False: never again without proof, as for texts.
     may_repeat: ClassVar[bool] = False

@@ -25,6 +25,7 @@ class Email(Channel):
     contact_kind = ContactKind.EMAIL
     ceiling = Level.L1
     parts = ("email_subject.txt", "email.txt", "email.html")
+    calendar_part = "email.ics"
     may_repeat = True
     carries_codes = True
 
@@ -40,6 +41,7 @@ class Email(Channel):
             subject=content["email_subject.txt"],
             text=content["email.txt"],
             html=content["email.html"],
+            calendar=content.get("email.ics", ""),
         )
         return SendResult(provider_id=mail.send(message))
 

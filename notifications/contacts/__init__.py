@@ -7,6 +7,7 @@ is sent to an unverified number.
 from notifications.contacts.addresses import (
     GONE,
     add,
+    ever_of_patient,
     find,
     has_stopped,
     masked,
@@ -42,6 +43,7 @@ __all__ = [
     "add",
     "addresses_at",
     "answer",
+    "ever_of_patient",
     "find",
     "has_stopped",
     "hold",

@@ -110,6 +110,11 @@ def of_patient(*, patient_id: UUID) -> list[ContactPoint]:
     return list(rows.order_by("-created_at", "-id"))
 
 
+def ever_of_patient(*, patient_id: UUID) -> list[ContactPoint]:
+    """Return all addresses a patient ever had here, also those no longer used: for a history."""
+    return list(ContactPoint.objects.filter(patient_id=patient_id))
+
+
 def masked(contact: ContactPoint) -> str:
     """Return an address its owner recognises and a stranger cannot use."""
     if contact.kind == ContactKind.PUSH:

@@ -115,9 +115,15 @@ def _held(*, patient_id: UUID, contact_id: UUID | None) -> ContactPoint | None:
 
 
 @transaction.atomic
-def end_request(*, request_id: UUID, actor: str) -> ConfidentialRequest:
-    """End a request because its patient said so; twice changes nothing. Raises DoesNotExist."""
-    row = ConfidentialRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
+def end_request(
+    *, request_id: UUID, actor: str, patient_id: UUID | None = None
+) -> ConfidentialRequest:
+    """End a request because its patient said so; twice changes nothing.
+
+    Raises DoesNotExist for an unknown id and, if `patient_id` is given, for any other patient's.
+    """
+    rows = ConfidentialRequest.objects.select_for_update(of=("self",))
+    row = rows.get(pk=request_id, **({"patient_id": patient_id} if patient_id else {}))
     if row.ended_at is None:
         row.ended_at, row.ended_by = clock.now(), actor
         row.save(update_fields=["ended_at", "ended_by"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from notifications import preferences, privacy, rendering
+from notifications.channels.base import Channel
 from notifications.enums import (
     ContactKind,
     Level,
@@ -156,7 +157,8 @@ def written(
 
     def at(level: Level, said: NotificationPayload) -> dict[str, str]:
         parts = {"parts": channel.parts, "level": level, "profile": profile, "links": links}
-        return channel.prepare(rendering.render(payload=said, **parts))
+        words = channel.prepare(rendering.render(payload=said, **parts))
+        return words | _calendar(channel, said, level=level, profile=profile)
 
     content = at(level, payload)
     if level == Level.L0 or channel.contact_kind is None:
@@ -169,6 +171,16 @@ def written(
     if channel.fits(content) and not is_blocked:
         return Text(level=level, content=content)
     return Text(level=Level.L0, content=at(Level.L0, payload), is_blocked=is_blocked)
+
+
+def _calendar(
+    channel: Channel, payload: NotificationPayload, *, level: Level, profile: PatientProfile
+) -> dict[str, str]:
+    """Return the part with the entry for the patient's calendar, if there is one to take along."""
+    if not channel.calendar_part:
+        return {}
+    file = rendering.calendar_of(payload=payload, level=level, profile=profile)
+    return {channel.calendar_part: file} if file else {}
 
 
 def links_for(

@@ -88,6 +88,23 @@ class Foreseen:
         ]
 
     @property
+    def to_patient(self) -> str:
+        """Return why nothing goes, as the patient reads it; empty where it goes or we call."""
+        if self.goes or self.is_call:
+            return ""
+        return rendering.sentence_to_patient(reason=self.reason, params=self.params)
+
+    @property
+    def waits_to_patient(self) -> list[str]:
+        """Return what `waits` says, as the patient reads it."""
+        return [
+            rendering.sentence_to_patient(
+                reason=reason, params={"date": at.isoformat(), "time": at.isoformat()}
+            )
+            for reason, at in self.held
+        ]
+
+    @property
     def is_outside(self) -> bool:
         """Return whether it is on a channel that leaves the portal."""
         if not self.channel or self.is_call:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from uuid import UUID
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifications import clock, contacts
+from notifications.audit import Cursor
 from notifications.enums import (
     AuditAction,
     ContactKind,
@@ -23,9 +23,7 @@ from notifications.enums import (
 from notifications.history.entries import Happening
 from notifications.history.words import words_of_call
 from notifications.models import AuditEvent, CallTask, Consent, ContactPoint, InboundText
-from notifications.types import Refused
 
-STAMP = "%Y%m%dT%H%M%S%f"
 # Which rows of the audit trail are part of a patient's story, and as what.
 AUDITED = {
     AuditAction.CONTACT: TimelineKind.ADDRESS,
@@ -64,27 +62,6 @@ AGREED_TO = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cursor:
-    """Where a page begins: everything older than this moment and id. Aware, UTC."""
-
-    at: datetime
-    id: UUID
-
-    @classmethod
-    def read(cls, text: str) -> "Cursor | None":
-        """Return what `str()` wrote, None for no cursor. Raises Refused."""
-        stamp, _dash, row_id = text.partition("-")
-        try:
-            at = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) if text else None
-            return cls(at=at, id=UUID(row_id)) if at else None
-        except ValueError:
-            raise Refused(_("This page does not exist."), field="before") from None
-
-    def __str__(self) -> str:
-        return f"{self.at.astimezone(UTC).strftime(STAMP)}-{self.id.hex}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Reader:
     """Reads one page's worth of each source of one patient."""
 
@@ -95,8 +72,7 @@ class Reader:
     def page_of(self, rows: QuerySet, *, moment: str, key: str = "id") -> list:
         """Return the newest rows older than the cursor, one more than a page holds."""
         if self.before is not None:
-            same = Q(**{moment: self.before.at, f"{key}__lt": self.before.id})
-            rows = rows.filter(Q(**{f"{moment}__lt": self.before.at}) | same)
+            rows = self.before.older(rows, moment=moment, key=key)
         return list(rows.order_by(f"-{moment}", f"-{key}")[: self.limit + 1])
 
 
@@ -174,6 +150,7 @@ def _consent_said(row: Consent) -> str:
 def _calls(reader: Reader) -> list[Happening]:
     """Return the calls to make that no message of ours is about; the others are told with it."""
     rows = CallTask.objects.filter(patient_id=reader.patient_id, notification=None)
+    rows = rows.defer("note").annotate(has_note=Q(note__isnull=False))
     return [
         Happening(
             id=row.pk,
@@ -181,7 +158,7 @@ def _calls(reader: Reader) -> list[Happening]:
             kind=TimelineKind.CALL,
             sentence=str(row.get_reason_display()),
             actor=row.settled_by,
-            detail=words_of_call(row),
+            detail=". ".join([words_of_call(row), *([_("With a note")] if row.has_note else [])]),
             object_id=str(row.pk),
         )
         for row in reader.page_of(rows.filter(due_at__lte=clock.now()), moment="due_at")

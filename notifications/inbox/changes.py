@@ -8,12 +8,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import audit, clock, realtime
-from notifications.enums import AuditAction, InboxEventKind
+from notifications.enums import AuditAction, InboxEventKind, PatientNotificationType
 from notifications.inbox.calling import has_been_read, is_unread_again
 from notifications.models import PatientNotification
 from notifications.types import Refused, payload_of
 
 Apply = Callable[[PatientNotification, datetime], dict]
+Change = tuple[InboxEventKind, Apply]
 LONGEST_SNOOZE = timedelta(days=36_525)  # further away no zone can tell the time
 # A message lies in one list: whatever moves it takes it out of the others.
 IN_THE_INBOX = {"dismissed_at": None, "archived_at": None, "snoozed_until": None}
@@ -40,6 +41,7 @@ def _write(row: PatientNotification, changes: dict, *, event: InboxEventKind, ac
     for name, value in changes.items():
         setattr(row, name, value)
     row.save(update_fields=list(changes))
+    is_taken_back = event == InboxEventKind.ACTED and row.acted_at is None
     realtime.record(
         patient_id=row.patient_id,
         event=event,
@@ -51,7 +53,7 @@ def _write(row: PatientNotification, changes: dict, *, event: InboxEventKind, ac
         actor=actor,
         patient_id=row.patient_id,
         obj=row,
-        change=str(event),
+        change="answer_taken_back" if is_taken_back else str(event),
     )
     if changes.keys() & {"read_at", "acted_at"}:
         _tell_desk(row, actor=actor)
@@ -112,10 +114,13 @@ def snoozing(until: datetime) -> Apply:
 
 
 def acting(action: str) -> Apply:
-    """Return what marks a message as answered. It raises Refused for what it does not ask."""
+    """Return what marks a message as answered. It raises Refused for what it does not ask.
+
+    What was done where it leads to gives way to an answer to the message itself.
+    """
 
     def apply(row: PatientNotification, now: datetime) -> dict:
-        if row.acted_at:
+        if row.acted_at and (row.action_taken == action or not _was_settled_elsewhere(row)):
             return {}
         payload = payload_of(type_key=row.type, data=row.payload)
         if payload is None or action not in payload.actions():
@@ -123,6 +128,45 @@ def acting(action: str) -> Apply:
         return {"acted_at": now, "action_taken": action, "read_at": row.read_at or now}
 
     return apply
+
+
+def noting(action: str, *, is_read: bool) -> Apply:
+    """Return what marks a message as settled where it leads to, unless it was answered."""
+
+    def apply(row: PatientNotification, now: datetime) -> dict:
+        if row.acted_at or _leads_to(row) != action:
+            return {}
+        read = {"read_at": row.read_at or now} if is_read else {}
+        return {"acted_at": now, "action_taken": action} | read
+
+    return apply
+
+
+def asking_again(action: str) -> Apply:
+    """Return what takes that back."""
+
+    def apply(row: PatientNotification, now: datetime) -> dict:
+        return {"acted_at": None, "action_taken": ""} if row.action_taken == action else {}
+
+    return apply
+
+
+def _was_settled_elsewhere(row: PatientNotification) -> bool:
+    return bool(row.action_taken) and row.action_taken == _leads_to(row)
+
+
+def _leads_to(row: PatientNotification) -> str:
+    return getattr(PatientNotificationType.get(row.type), "leads_to", "")  # of a retired type: none
+
+
+# By the word for it in an address. Each sets the same fields of any row it changes to the same.
+CHANGES: dict[str, Change] = {
+    "read": (InboxEventKind.READ, reading),
+    "unread": (InboxEventKind.UNREAD, unreading),
+    "dismiss": (InboxEventKind.DISMISSED, dismissing),
+    "archive": (InboxEventKind.ARCHIVED, archiving),
+    "restore": (InboxEventKind.RESTORED, restoring),
+}
 
 
 def is_counted(row: PatientNotification) -> bool:

@@ -1,12 +1,13 @@
 """What is in an inbox: pages by cursor, and the changes after a position."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from notifications import realtime
+from notifications import clock, realtime
 from notifications.crypto import keys_loaded
 from notifications.enums import Category, PatientNotificationType
 from notifications.models import COUNTED, LIVE, PatientNotification
@@ -53,16 +54,29 @@ def page(
     seq, unread = realtime.position(patient_id=patient_id)
     found = list(rows.order_by("-seq")[: limit + 1])
     cursor = str(found[limit - 1].seq) if len(found) > limit else ""
-    items = _opened(found[:limit], patient_id=patient_id)
+    items = opened(found[:limit], patient_id=patient_id)
     return Page(items=items, next_cursor=cursor, unread=unread, seq=seq)
 
 
-def _opened(rows: list[PatientNotification], *, patient_id: UUID) -> list[PatientNotification]:
+def opened(rows: list[PatientNotification], *, patient_id: UUID) -> list[PatientNotification]:
     """Open what a list shows while the key is at hand: else each row would ask for it."""
     with keys_loaded([patient_id]):
         for row in rows:
             row.message, row.metadata  # noqa: B018 - reading a sealed column opens it
     return rows
+
+
+def mark_seen(*, patient_id: UUID, rows: Sequence[PatientNotification]) -> int:
+    """Note that rows were drawn for the first time; return how many.
+
+    Statistics only: no event, no row of the trail, no change of the badge. One statement, and
+    none once all of them were seen.
+    """
+    new = [row.pk for row in rows if row.seen_at is None]
+    if not new:
+        return 0
+    unseen = PatientNotification.objects.filter(patient_id=patient_id, pk__in=new, seen_at=None)
+    return unseen.update(seen_at=clock.now())
 
 
 def count_unread(*, patient_id: UUID, category: str, up_to: int | None) -> int:

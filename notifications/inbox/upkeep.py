@@ -1,4 +1,4 @@
-"""What time does to an inbox, and what keeps its counters true."""
+"""What time, or a change of what they are about, does to messages; what keeps counters true."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -8,7 +8,15 @@ from django.db.models import Count, F, Q
 
 from notifications import clock, realtime
 from notifications.enums import InboxEventKind
-from notifications.inbox.changes import Apply, change, expiring, outdating, waking
+from notifications.inbox.changes import (
+    Apply,
+    asking_again,
+    change,
+    expiring,
+    noting,
+    outdating,
+    waking,
+)
 from notifications.models import COUNTED, InboxEvent, InboxState, PatientNotification
 
 EVENTS_KEPT = timedelta(days=30)
@@ -27,17 +35,37 @@ def expire_about(*, subject: str) -> int:
     return _each(Q(subject=subject, expired_at=None), event=InboxEventKind.EXPIRED, apply=outdating)
 
 
+def note_about(*, subject: str, action: str, actor: str, is_read: bool) -> int:
+    """Settle the messages about a subject that lead to an `action`, now that it is done.
+
+    `is_read`: by the patient, who needs to read them no more.
+    """
+    is_current = Q(expires_at=None) | Q(expires_at__gt=clock.now())
+    open_ones = is_current & Q(subject=subject, acted_at=None, expired_at=None)
+    apply = noting(action, is_read=is_read)
+    return _each(open_ones, event=InboxEventKind.ACTED, apply=apply, actor=actor)
+
+
+def ask_again_about(*, subject: str, action: str, actor: str) -> int:
+    """Let those messages ask again; return how many there were."""
+    noted = Q(subject=subject, action_taken=action)
+    apply = asking_again(action)
+    return _each(noted, event=InboxEventKind.ACTED, apply=apply, actor=actor)
+
+
 def wake_due(*, limit: int = BATCH) -> int:
     """Bring back, unread, what was snoozed until now; return how many."""
     due = Q(snoozed_until__lte=clock.now())
     return _each(due, event=InboxEventKind.WOKEN, apply=waking, limit=limit)
 
 
-def _each(condition: Q, *, event: InboxEventKind, apply: Apply, limit: int = BATCH) -> int:
+def _each(
+    condition: Q, *, event: InboxEventKind, apply: Apply, limit: int = BATCH, actor: str = ACTOR
+) -> int:
     rows = PatientNotification.objects.filter(condition).values_list("patient_id", "pk")
     found = list(rows.order_by("pk")[:limit])
     for patient_id, pk in found:
-        change(patient_id=patient_id, notification_id=pk, event=event, apply=apply, actor=ACTOR)
+        change(patient_id=patient_id, notification_id=pk, event=event, apply=apply, actor=actor)
     return len(found)
 
 

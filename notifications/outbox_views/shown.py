@@ -54,9 +54,14 @@ class Sent:
 
 
 class Letter(Sent):
-    """An e-mail, with its frame, its text part and its headers."""
+    """An e-mail, with its frame, its text part, its headers and what is attached."""
 
     kind = "letter"
+
+    @property
+    def takes_out(self) -> bool:
+        """Return whether the calendar's file with it takes the visit out."""
+        return "METHOD:CANCEL" in self.message.content.get("calendar", "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ from notifications.preferences.choices import (
     change,
     effective,
     is_on,
-    reset,
 )
 from notifications.preferences.leaving import (
     read_token,
@@ -21,21 +20,25 @@ from notifications.preferences.settings import (
     settings_of,
     settings_of_all,
 )
+from notifications.preferences.sheet import SheetBefore, put_back, reset, turn_off
 
 __all__ = [
     "DEFAULTS",
     "GeneralSettings",
+    "SheetBefore",
     "TypePreference",
     "available_channels",
     "change",
     "change_settings",
     "effective",
     "is_on",
+    "put_back",
     "read_token",
     "read_types",
     "reset",
     "settings_of",
     "settings_of_all",
+    "turn_off",
     "unsubscribe_token",
     "unsubscribe_url",
 ]

@@ -151,12 +151,3 @@ def _keep(patient_id: UUID, type_key: str, channel: str, enabled: bool, actor: s
         channel=channel,
         enabled=enabled,
     )
-
-
-@transaction.atomic
-def reset(*, patient_id: UUID, actor: str) -> int:
-    """Go back to what is recommended: forget every choice. Returns how many there were."""
-    count, _rows = PatientNotificationPreference.objects.filter(patient_id=patient_id).delete()
-    if count:
-        audit.record(action=AuditAction.PREFERENCE, actor=actor, patient_id=patient_id, reset=count)
-    return count

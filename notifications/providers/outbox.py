@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from email.mime.text import MIMEText
 from uuid import UUID
 
 from django.core.mail import EmailMessage
@@ -23,7 +24,7 @@ class OutboxMessage(models.Model):
     channel = models.CharField(max_length=32)
     delivery_id = models.CharField(max_length=64, blank=True)
     to = MasterSealedField()
-    content = MasterSealedField()  # subject, text, html, headers
+    content = MasterSealedField()  # subject, text, html, headers, calendar
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -117,6 +118,12 @@ def _keep(message: EmailMessage) -> None:
     outbox_fates.after_mailing(fate)
 
 
+def _calendar_in(message: EmailMessage) -> str:
+    """Return the text of a calendar's file that came with a mail, or ""."""
+    files = [part for part in message.attachments if isinstance(part, MIMEText)]
+    return files[0].get_payload(decode=True).decode() if files else ""
+
+
 def _content(message: EmailMessage) -> dict:
     html = [part.content for part in getattr(message, "alternatives", [])]
     return {
@@ -125,4 +132,5 @@ def _content(message: EmailMessage) -> dict:
         "text": message.body,
         "html": html[0] if html else "",
         "headers": dict(message.extra_headers),
+        "calendar": _calendar_in(message),
     }

@@ -7,7 +7,7 @@ that goes by "id > last" would miss some. Nothing else in the house touches the 
 """
 
 from notifications.realtime.listening import Doorbell, doorbell
-from notifications.realtime.log import lock, lock_all, record, record_created
+from notifications.realtime.log import lock, lock_all, record, record_created, record_each
 from notifications.realtime.reading import Changes, changes_since, position
 from notifications.realtime.ringing import ring_on_commit
 
@@ -21,5 +21,6 @@ __all__ = [
     "position",
     "record",
     "record_created",
+    "record_each",
     "ring_on_commit",
 ]

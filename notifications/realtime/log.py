@@ -60,6 +60,33 @@ def record(
     )
 
 
+def record_each(
+    *, patient_id: UUID, event: InboxEventKind, rows: Sequence[tuple[UUID, int]]
+) -> None:
+    """Write the same change of several messages: (notification id, unread delta), in this order.
+
+    Two statements for any number of them. Raises TransactionManagementError outside a transaction.
+    """
+    _require_transaction()
+    delta = sum(each for _, each in rows)
+    counters = _advance(patient_ids=[patient_id], steps=len(rows), unread_delta=delta)
+    seq, unread = counters[patient_id]
+    events = []
+    for notification_id, each in reversed(rows):
+        events.append(
+            InboxEvent(
+                patient_id=patient_id,
+                seq=seq,
+                kind=event,
+                notification_id=notification_id,
+                unread=unread,
+            )
+        )
+        seq, unread = seq - 1, max(unread - each, 0)
+    ring_on_commit(patient_ids=[patient_id])
+    InboxEvent.objects.bulk_create(reversed(events), batch_size=CHUNK)
+
+
 def record_created(*, rows: Sequence[tuple[UUID, UUID, str]]) -> dict[UUID, InboxEvent]:
     """Write one "created" for each (patient id, notification id, priority), a patient once.
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import (
     Category,
     Level,
@@ -83,6 +84,7 @@ class NotificationPayload(ABC):
     metadata_fields: ClassVar[tuple[str, ...]] = ()  # what the API shows of the payload
     gone_because: ClassVar[Reason] = Reason.WITHDRAWN  # said where it is `irrelevant`
     action_label: ClassVar[str] = ""  # on the way to `action_url()`, translatable; empty: "View"
+    leads_to: ClassVar[str] = ""  # what is done there, such as `move`: noted as the answer
     settles_for: ClassVar[timedelta] = timedelta(0)  # outside: it may change again. Urgent: none
 
     def __new__(cls, **given: Any) -> Self:
@@ -135,6 +137,13 @@ class NotificationPayload(ABC):
     def actions(self) -> tuple[str, ...]:
         """Return the keys of what the patient may answer right here, such as `confirm`."""
         return ()
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent | None:
+        """Return the entry a mail brings for the patient's calendar, or None.
+
+        Its words are in the current language and say nothing that is private.
+        """
+        return None
 
     def expires_at(self) -> datetime | None:
         """Return when acting on the message stops making sense (aware), or None."""

@@ -1,6 +1,8 @@
 """Forms patients are asked to fill in: requested and noted as filled in through the services.
 
-A form's name is written once and not shown again: it may tell why somebody comes (H-02).
+A form's name is written once and not shown again: it may tell why somebody comes. What was
+answered is shown on the form's own page, to those with the right to read it, and each look is a
+row of the trail (H-02, H-06).
 """
 
 from typing import Any
@@ -9,16 +11,19 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from notifications.templatetags.notification_text import visit_time
-from portal import services
+from portal import questionnaires, services
 from portal.admin.finding import FoundByPatient
 from portal.models import PatientForm
 
-ASKED_FOR = ("patient", "appointment", "name")
-SHOWN = ("patient_name", "before", "requested_at", "completed_at")
+ASKED_FOR = ("patient", "appointment", "kind", "name")
+SHOWN = ("patient_name", "before", "filled_in_where", "requested_at", "completed_at")
+READS_ANSWERS = "portal.read_answers"
 
 
 class RequestForm(forms.ModelForm):
@@ -27,6 +32,16 @@ class RequestForm(forms.ModelForm):
     class Meta:
         model = PatientForm
         fields = ASKED_FOR
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        here = [(each.key, each.title) for each in questionnaires.known()]
+        choices = [("", _("On paper only")), *here]
+        self.fields["kind"] = forms.ChoiceField(
+            label=_("filled in"), choices=choices, required=False
+        )
+        self.fields["name"].required = False
+        self.fields["name"].help_text = _("Empty: as the form that is filled in here is called")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -54,12 +69,18 @@ class PatientFormAdmin(FoundByPatient):
         return False
 
     def get_fields(self, request: HttpRequest, obj: PatientForm | None = None) -> tuple[str, ...]:
-        return SHOWN if obj else ASKED_FOR
+        return self._shown(request) if obj else ASKED_FOR
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: PatientForm | None = None
     ) -> tuple[str, ...]:
-        return SHOWN if obj else ()
+        return self._shown(request) if obj else ()
+
+    def _shown(self, request: HttpRequest) -> tuple[str, ...]:
+        return (*SHOWN, "answered") if request.user.has_perm(READS_ANSWERS) else SHOWN
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).defer("answers")
 
     def get_form(self, request: HttpRequest, obj: PatientForm | None = None, **options: Any):
         return super().get_form(request, obj, **options | ({} if obj else {"form": RequestForm}))
@@ -70,7 +91,8 @@ class PatientFormAdmin(FoundByPatient):
         made = services.request_form(
             patient_id=obj.patient_id,
             appointment_id=obj.appointment_id,
-            name=obj.name,
+            name=obj.name or "",
+            kind=obj.kind,
             actor=f"user:{request.user.pk}",
         )
         obj.pk = made.pk
@@ -83,6 +105,21 @@ class PatientFormAdmin(FoundByPatient):
     def before(self, form: PatientForm) -> str:
         visit = form.appointment
         return visit_time(visit.starts_at, visit.location.zone) if visit else ""
+
+    @admin.display(description=_("filled in"))
+    def filled_in_where(self, form: PatientForm) -> str:
+        asked = questionnaires.find(form.kind)
+        return str(asked.title if asked else form.kind or _("On paper only"))
+
+    @admin.display(description=_("what was answered"))
+    def answered(self, form: PatientForm) -> SafeString:
+        sections = questionnaires.in_words(form.kind, form.answers or {})
+        lines = (line for _title, lines in sections for line in lines)
+        return format_html_join(
+            "",
+            "<p>{}<br><strong>{}</strong></p>",
+            ((asked, ", ".join(said)) for asked, said in lines),
+        )
 
     @admin.action(description=_("Note as filled in"), permissions=["change"])
     def filled_in(self, request: HttpRequest, rows: QuerySet) -> None:

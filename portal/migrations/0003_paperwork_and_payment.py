@@ -12,6 +12,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='patientform',
+            options={'permissions': [('read_answers', 'Can read what patients answered')]},
+        ),
         migrations.AddField(
             model_name='patientform',
             name='answers',

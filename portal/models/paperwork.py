@@ -34,6 +34,7 @@ class PatientForm(models.Model):
                 fields=["appointment"], condition=Q(completed_at=None), name="patient_form_open"
             )
         ]
+        permissions = [("read_answers", "Can read what patients answered")]
 
     def __str__(self) -> str:
         return str(self.pk)

@@ -7,7 +7,10 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from notifications import clock
+from notifications.calendar import CalendarEvent
 from notifications.enums import Category, Purpose, Reason
 from notifications.types import NotificationPayload, logistics, phi, public
 from portal.models import Appointment
@@ -38,6 +41,7 @@ class VisitPayload(NotificationPayload):
     appointment_id: UUID = public()
     revision: int = public(default=0)
     appointment_date: datetime = logistics()
+    ends_at: datetime | None = logistics(default=None)
     provider_name: str = logistics()
     location_name: str = logistics(default="")
     location_zone: str = public(default="UTC")  # IANA: the wall clock the visit goes by
@@ -50,6 +54,29 @@ class VisitPayload(NotificationPayload):
 
     def happens_at(self) -> datetime:
         return self.appointment_date
+
+    def action_url(self) -> str:
+        """Return where the patient asks for another time, for the types that lead there."""
+        is_real = self.appointment_id != EXAMPLE_VISIT
+        return f"/visits/{self.appointment_id}/move/" if self.leads_to and is_real else ""
+
+    def event(self, *, practice_name: str) -> CalendarEvent:
+        """Return the visit as an entry for the patient's calendar, in the current language.
+
+        What is said of a later revision counts for more, and of one revision, that it is off.
+        """
+        place = (self.location_name, self.location_address)
+        call = self.location_phone
+        return CalendarEvent(
+            uid=str(self.appointment_id),
+            sequence=2 * self.revision,
+            starts_at=self.appointment_date,
+            ends_at=self.ends_at,
+            summary=_("Visit at %(practice)s") % {"practice": practice_name},
+            location=", ".join(each for each in place if each),
+            note=_("To change it, call %(phone)s.") % {"phone": call} if call else "",
+            organizer=practice_name,
+        )
 
     @classmethod
     def irrelevant(cls, payloads: Iterable["VisitPayload"]) -> set["VisitPayload"]:
@@ -80,6 +107,7 @@ def visit_fields(visit: Appointment) -> dict[str, Any]:
         "appointment_id": visit.pk,
         "revision": visit.revision,
         "appointment_date": visit.starts_at,
+        "ends_at": visit.ends_at,
         "provider_name": visit.provider.name,
         "location_name": visit.location.name,
         "location_zone": visit.location.zone,
@@ -93,9 +121,11 @@ def example_fields() -> dict[str, Any]:
     """Return a believable visit at half past nine, two days from now. Needs no database."""
     zone = ZoneInfo("America/New_York")
     day = clock.now().astimezone(zone).date() + timedelta(days=2)
+    starts_at = datetime.combine(day, time(9, 30), tzinfo=zone)
     return {
         "appointment_id": EXAMPLE_VISIT,
-        "appointment_date": datetime.combine(day, time(9, 30), tzinfo=zone),
+        "appointment_date": starts_at,
+        "ends_at": starts_at + timedelta(minutes=45),
         "provider_name": "Dr. Lee",
         "location_name": "Main Street",
         "location_zone": zone.key,

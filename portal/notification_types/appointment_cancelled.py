@@ -1,10 +1,11 @@
 """A visit will not take place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from django.utils.translation import gettext_lazy as _
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import PatientNotificationPriority, PatientNotificationType
 from portal.models import Appointment
 from portal.notification_types._visit import VisitPayload, example_fields
@@ -32,6 +33,11 @@ class AppointmentCancelledPayload(VisitPayload):
     def happens_at(self) -> None:
         """It does not."""
         return None
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent:
+        """Return what takes the visit out again. When it would have ended is no matter now."""
+        event = self.event(practice_name=practice_name)
+        return replace(event, sequence=event.sequence + 1, ends_at=None, is_cancelled=True)
 
     def is_capped(self) -> bool:
         """Never: who has not heard of it comes for nothing."""

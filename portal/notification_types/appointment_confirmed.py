@@ -5,6 +5,7 @@ from typing import Self
 
 from django.utils.translation import gettext_lazy as _
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import PatientNotificationType
 from portal.notification_types._visit import SETTLES_FOR, VisitPayload, example_fields
 
@@ -16,11 +17,16 @@ class AppointmentConfirmedPayload(VisitPayload):
     title = _("Your visit is booked")
     label = _("Booked visits")
     icon = "calendar-check"
+    action_label = _("Reschedule")
+    leads_to = "move"
     settles_for = SETTLES_FOR
 
     @classmethod
     def example(cls) -> Self:
         return cls(**example_fields())
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent:
+        return self.event(practice_name=practice_name)
 
     def is_capped(self) -> bool:
         """Never: it answers what the patient has just asked for."""

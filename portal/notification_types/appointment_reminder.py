@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext_lazy as _
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import PatientNotificationType
 from notifications.types import Rung, ladder, public
 from portal.models import Appointment
@@ -35,6 +36,8 @@ class AppointmentReminderPayload(VisitPayload):
     title = _("A reminder of your visit")
     label = _("Visit reminders")
     icon = "calendar-clock"
+    action_label = _("Reschedule")
+    leads_to = "move"
 
     asks_to_confirm: bool = public(default=False)
     saves_the_date: bool = public(default=False)
@@ -46,6 +49,10 @@ class AppointmentReminderPayload(VisitPayload):
     @classmethod
     def example(cls) -> Self:
         return cls(**example_fields(), asks_to_confirm=True)
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent | None:
+        """Return the visit where it is to be noted down; later it is in the calendar already."""
+        return self.event(practice_name=practice_name) if self.saves_the_date else None
 
     def actions(self) -> tuple[str, ...]:
         return ("confirm",) if self.asks_to_confirm else ()

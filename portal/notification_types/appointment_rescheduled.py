@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from notifications.calendar import CalendarEvent
 from notifications.enums import PatientNotificationPriority, PatientNotificationType
 from notifications.types import logistics, public
 from portal.notification_types._visit import SETTLES_FOR, VisitPayload, example_fields
@@ -25,6 +26,8 @@ class AppointmentRescheduledPayload(VisitPayload):
     title = _("Your visit has changed")
     label = _("Moved visits")
     icon = "calendar-clock"
+    action_label = _("Reschedule")
+    leads_to = "move"
     priority = PatientNotificationPriority.HIGH
     locked = ("in_app", "email")
     settles_for = SETTLES_FOR
@@ -39,6 +42,9 @@ class AppointmentRescheduledPayload(VisitPayload):
         visit = example_fields()
         earlier = visit["appointment_date"] - timedelta(days=1)
         return cls(**visit, previous_date=earlier)
+
+    def calendar(self, *, practice_name: str) -> CalendarEvent:
+        return self.event(practice_name=practice_name)
 
     def is_capped(self) -> bool:
         """Never: who has not heard of it comes at the wrong time."""

@@ -26,8 +26,13 @@ class FormsDuePayload(VisitPayload):
     icon = "file-text"
     purpose = Purpose.OPERATIONS
     channels = ("in_app", "email")
+    action_label = _("Fill in")
+    leads_to = "fill_in"
 
     forms: str = phi(default="")
+
+    def action_url(self) -> str:
+        return "/forms/"
 
     @classmethod
     def example(cls) -> Self:

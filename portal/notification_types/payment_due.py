@@ -33,6 +33,8 @@ class PaymentDuePayload(NotificationPayload):
     category = Category.BILLING
     purpose = Purpose.OPERATIONS
     metadata_fields = ("statement_id",)
+    action_label = _("Pay")
+    leads_to = "pay"
 
     statement_id: UUID = public()
     amount: Decimal = phi()
@@ -41,6 +43,9 @@ class PaymentDuePayload(NotificationPayload):
     patient_name: str = phi(default="")  # of whom it is, when it is not the reader
     is_overdue: bool = phi(default=False)
     current_until: datetime | None = public(default=None)  # the next reminder takes over
+
+    def action_url(self) -> str:
+        return f"/statements/{self.statement_id}/"
 
     def expires_at(self) -> datetime | None:
         return self.current_until

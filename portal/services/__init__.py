@@ -9,8 +9,13 @@ What cannot be done is `Refused`: the sentence is for the person, `field` names 
 """
 
 from portal.services.answers import answer
+from portal.services.bill_questions import (
+    ask_about_statement,
+    question_about,
+    take_back_question,
+)
 from portal.services.foreseeing import DryRun, dry_run, forecast
-from portal.services.forms import complete_form, request_form
+from portal.services.forms import complete_form, fill_in, request_form
 from portal.services.guardians import (
     begin_guardianship,
     close_guardianships,
@@ -34,7 +39,12 @@ from portal.services.recalls import (
     start_recall,
 )
 from portal.services.reminders import default_reminder_rules, reminder_steps
-from portal.services.statements import issue_statement, pay_statement, withdraw_statement
+from portal.services.statements import (
+    issue_statement,
+    known_to,
+    pay_statement,
+    withdraw_statement,
+)
 from portal.services.treatments import end_treatment, plan_treatment
 from portal.services.visits import (
     book,
@@ -46,11 +56,15 @@ from portal.services.visits import (
     reword,
 )
 from portal.services.waiting_list import join_waiting_list, leave_waiting_list
+from portal.services.wishes import Wish, ask_to_move, take_back, wishes_about
 
 __all__ = [
     "DryRun",
+    "Wish",
     "accept_opening",
     "answer",
+    "ask_about_statement",
+    "ask_to_move",
     "begin_guardianship",
     "book",
     "cancel",
@@ -69,8 +83,10 @@ __all__ = [
     "end_guardianship",
     "end_recall",
     "end_treatment",
+    "fill_in",
     "forecast",
     "issue_statement",
+    "known_to",
     "join_waiting_list",
     "leave_waiting_list",
     "keep",
@@ -81,13 +97,17 @@ __all__ = [
     "pay_statement",
     "plan_recalls",
     "plan_treatment",
+    "question_about",
     "reminder_steps",
     "remove",
     "replan_visits",
     "request_form",
     "reschedule",
+    "take_back_question",
+    "take_back",
     "upcoming_visits",
     "start_recall",
     "withdraw_statement",
     "reword",
+    "wishes_about",
 ]

@@ -28,7 +28,7 @@ def answer(*, patient_id: UUID, notification_id: UUID, action: str, actor: str):
         patient_id=patient_id, notification_id=notification_id
     )
     is_reminder = notification.type == AppointmentReminderPayload.type_key
-    if action == "confirm" and is_reminder and not notification.acted_at:
+    if action == "confirm" and is_reminder and notification.action_taken != action:
         payload = AppointmentReminderPayload.load(notification.payload)
         # The visit is locked before the inbox, as by everything else that changes a visit.
         _confirm_visit(payload, patient_id=patient_id, actor=actor)

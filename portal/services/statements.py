@@ -94,6 +94,7 @@ def pay_statement(
     if row.withdrawn_at is not None:
         raise Refused(_("This statement was withdrawn."), field="statement_id")
     row.paid_at = clock.now()
+    _say_it_is_paid(row, actor=actor)
     _close(row, change="paid", actor=actor)
     if row.guarantor.departure:
         return row
@@ -138,6 +139,11 @@ def may_know_of(patient: User, *, person: User) -> bool:
     return person.pk == patient.pk or wards_of(person).filter(patient=patient).exists()
 
 
+def known_to(person: User) -> set[UUID]:
+    """Return of whom somebody may know, as `may_know_of` says of one. One query."""
+    return {person.pk, *wards_of(person).values_list("patient_id", flat=True)}
+
+
 # -- the row -------------------------------------------------------------------------------------
 
 
@@ -163,6 +169,17 @@ def _close(row: Statement, *, change: str, actor: str) -> None:
 
 
 # -- what is said --------------------------------------------------------------------------------
+
+
+def _say_it_is_paid(row: Statement, *, actor: str) -> None:
+    """Let the message that asks for the money say that it is paid.
+
+    Plans end first, as wherever both change: who makes a message of one holds it, then the inbox.
+    """
+    about = {"subject": row.subject}
+    scheduler = notification_scheduler_service
+    scheduler.cancel(**about, reason=Reason.WITHDRAWN, rules=list(STEPS))
+    scheduler.note_done(**about, action=PaymentDuePayload.leads_to, actor=actor, is_read=False)
 
 
 def _tell(row: Statement, *, actor: str) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from notifications import audit, clock
-from notifications.enums import AuditAction, Reason
+from notifications.enums import AuditAction, CallOutcome, Reason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, Provider
@@ -24,6 +24,7 @@ from portal.services.reminders import (
     stop_asking,
 )
 from portal.services.timing import day_of
+from portal.services.wishes import end_wish
 
 Status = Appointment.Status
 
@@ -123,8 +124,12 @@ def cancel(*, appointment_id: UUID, actor: str, announce: bool = True) -> Appoin
 
 @transaction.atomic
 def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
-    """Note that the patient is coming. Reminders still go, but none asks any more."""
+    """Note that the patient is coming. Reminders still go, but none asks any more.
+
+    They no longer ask for another time either.
+    """
     visit = _locked(appointment_id)
+    end_wish(visit, outcome=CallOutcome.ANSWERED, actor=actor)
     if visit.status == Status.CONFIRMED:
         return visit
     if not visit.is_upcoming:

@@ -1,6 +1,6 @@
 """What the pages' templates need: the bell, icons, addresses for whom one acts, times in words."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,15 +9,17 @@ from django.conf import settings
 from django.template.loader import select_template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
-from notifications import clock
+from notifications import clock, preferences
 from notifications.contacts import devices
 from notifications.services import patient_notification_service
 from notifications.templatetags.notification_text import clock_time, visit_day
+from portal import access
 from portal.access import wards_of
 from portal.models import User
 
@@ -32,6 +34,24 @@ def patient_notification_center(context: template.Context, patient: User) -> dic
     """PatientNotificationCenter: the bell with its badge, and the popover script opens from it."""
     unread = patient_notification_service.unread_count(patient_id=patient.pk)
     return {"patient": patient, "unread": unread, "request": context["request"]}
+
+
+@register.inclusion_tag("portal/_paused.html", takes_context=True)
+def pause_notice(context: template.Context) -> dict[str, Any]:
+    """Say on every page that a patient's messages are paused, and until when; one query."""
+    patient = acting_patient(context)
+    until = preferences.settings_of(patient_id=patient.pk).paused_until
+    is_paused = until is not None and until > clock.now()
+    until_text = _until(until) if is_paused else ""
+    return {"until": until_text, "request": context["request"]}
+
+
+def _until(moment: datetime) -> str:
+    """Return "Mon, Nov 30" for a pause to a date, and the time of day too for any other."""
+    local = timezone.localtime(moment)
+    if (local.hour, local.minute) != (0, 0):
+        return full_moment(moment)
+    return day_with_year(moment)
 
 
 @register.simple_tag
@@ -135,10 +155,40 @@ def moment_text(moment: datetime) -> str:
 @register.filter
 def full_moment(moment: datetime) -> str:
     """Return "Sat, Nov 21 at 2:05 PM EST" in the reader's zone, with the year if another."""
-    local = timezone.localtime(moment)
-    day = visit_day(moment, timezone.get_current_timezone_name())
-    year = "" if local.year == timezone.localdate(clock.now()).year else f", {local.year}"
-    return _("%(day)s at %(time)s") % {"day": day + year, "time": clock_time(moment)}
+    return _("%(day)s at %(time)s") % {"day": day_with_year(moment), "time": clock_time(moment)}
+
+
+@register.filter
+def day_with_year(moment: datetime) -> str:
+    """Return "Sat, Nov 21" in the reader's zone, with the year if another."""
+    day = visit_day(moment, str(timezone.get_current_timezone()))
+    year = timezone.localtime(moment).year
+    return day if year == timezone.localdate(clock.now()).year else f"{day}, {year}"
+
+
+@register.filter
+def short_day(day: date) -> str:
+    """Return "Nov 24", with the year if another."""
+    is_this_year = day.year == timezone.localdate(clock.now()).year
+    return date_format(day, _("M j") if is_this_year else _("M j, Y"))
+
+
+@register.filter
+def dated_moment(moment: datetime) -> SafeString:
+    """Return `full_moment`, which on paper has its year also when it is this one."""
+    said, local = full_moment(moment), timezone.localtime(moment)
+    if local.year != timezone.localdate(clock.now()).year:
+        return format_html("{}", said)
+    day = visit_day(moment, str(timezone.get_current_timezone()))
+    before, _day, after = said.partition(day)
+    on_paper = format_html('<span class="print-only">, {}</span>', local.year)
+    return format_html("{}{}{}{}", before, day, on_paper, after)
+
+
+@register.simple_tag
+def practice_name() -> str:
+    """Return the practice's name, which heads what is printed."""
+    return access.practice_name()
 
 
 @register.simple_tag

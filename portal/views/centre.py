@@ -1,5 +1,6 @@
 """The notification centre: the list, its fragments, and marking all of it as read."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from notifications.enums import Category, InboxEventKind, PatientNotificationPri
 from notifications.services import patient_notification_service as service
 from portal.templatetags.portal import address
 from portal.views.lists import VIEWS, Shown
-from portal.views.patient import back, is_fragment, patient_page
+from portal.views.patient import back, is_fragment, is_prefetch, patient_page
 from portal.views.rows import days_of, rows_of
 
 POPOVER_ROWS = 5
@@ -28,6 +29,7 @@ def centre(request: HttpRequest) -> HttpResponse:
     if is_fragment(request) and "up_to" in request.GET:
         return _newer(request, shown)
     page = _page(request, shown)
+    _see(request, page.items)
     days = days_of(rows_of(page.items))
     if is_fragment(request):
         return render(request, "portal/_more.html", _listed(shown, page, days))
@@ -39,6 +41,16 @@ def _page(request: HttpRequest, shown: Shown) -> Any:
     if through and not is_fragment(request):
         return shown.through(patient_id=patient_id, last=through)
     return shown.page(patient_id=patient_id, before=request.GET.get("before", ""))
+
+
+def _see(request: HttpRequest, items: Sequence[Any]) -> None:
+    """Note that messages were drawn in a list or the popover (`seen_at`, statistics only).
+
+    A guardian's look counts as the patient's, as their opening a message does: a child has no
+    sign-in. Staff see messages on pages of their own, which note nothing.
+    """
+    if not is_prefetch(request):
+        service.mark_seen(patient_id=request.patient.pk, rows=items)
 
 
 def _listed(shown, page, days) -> dict:
@@ -61,6 +73,7 @@ def _whole(request: HttpRequest, shown: Shown, page, days) -> dict:
 
 def _newer(request: HttpRequest, shown: Shown) -> HttpResponse:
     rows = shown.newer(patient_id=request.patient.pk)
+    _see(request, [row.message for row in rows])
     drawn = shown.at(max([shown.up_to or 0, *(row.message.seq for row in rows)]))
     context = {"days": days_of(rows), "prefix": "n", "new": True, "shown": drawn}
     return render(request, "portal/_newer.html", {**context, **counts(request, drawn)})
@@ -87,6 +100,7 @@ def popover(request: HttpRequest) -> HttpResponse:
     recent = service.inbox(patient_id=patient_id, limit=2 * POPOVER_ROWS).items
     unread = {item.pk for item in page.items}
     items = [*page.items, *(item for item in recent if item.pk not in unread)][:POPOVER_ROWS]
+    _see(request, items)
     shown = Shown(up_to=page.seq)
     context = {"rows": rows_of(items), "prefix": "p", "shown": shown}
     return render(request, "portal/_popover.html", {**context, **counts(request, shown)})

@@ -33,6 +33,11 @@ ADD = {
     ContactKind.PHONE: gettext_lazy("Add your mobile number"),
     ContactKind.PUSH: gettext_lazy("Not on this device yet"),
 }
+SHORT = {
+    ContactKind.EMAIL: gettext_lazy("Add email"),
+    ContactKind.PHONE: gettext_lazy("Add number"),
+    ContactKind.PUSH: gettext_lazy("Turn on here"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,16 @@ class Cell:
     def add_label(self) -> str:
         return str(ADD[self.channel.contact_kind])
 
+    @property
+    def long(self) -> str:
+        """Return what lacks, or what to add, in full."""
+        return self.unfinished.label if self.unfinished else self.add_label
+
+    @property
+    def short(self) -> str:
+        """Return what leads to an address, in the space of a box."""
+        return self.unfinished.label if self.unfinished else str(SHORT[self.channel.contact_kind])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -107,6 +122,19 @@ def matrix(*, patient_id: UUID) -> list[tuple[str, list[Line]]]:
         for category in Category
     ]
     return [(label, found) for label, found in groups if found]
+
+
+def missing(groups: list[tuple[str, list[Line]]]) -> list[Cell]:
+    """Return, for each channel that lacks an address, one of its cells: said once for all."""
+    cells = [cell for _label, lines in groups for line in lines for cell in line.cells]
+    found = {cell.channel.key: cell for cell in cells if cell.state == "add"}
+    return [found[each.key] for each in in_order() if each.key in found]
+
+
+def has_switch(groups: list[tuple[str, list[Line]]], channel: str) -> bool:
+    """Return whether there is anything to switch on a channel."""
+    cells = (cell for _label, lines in groups for line in lines for cell in line.cells)
+    return any(cell.state == "switch" and cell.channel.key == channel for cell in cells)
 
 
 def _unfinished(patient_id: UUID) -> dict[str, Unfinished]:

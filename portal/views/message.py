@@ -18,7 +18,7 @@ from portal.services import answer
 from portal.templatetags.portal import address, full_moment
 from portal.views.centre import counts
 from portal.views.lists import Shown
-from portal.views.patient import back, is_fragment, patient_page
+from portal.views.patient import back, is_fragment, is_prefetch, patient_page
 from portal.views.rows import Row, moment_of, rows_of
 
 CHANGES = {
@@ -53,7 +53,7 @@ PREFIXES = ("n", "p", "h")  # of a row's id: the centre, the popover, the home p
 def message(request: HttpRequest, notification_id: UUID) -> HttpResponse:
     """Show a message. Opening it reads it; a browser that only fetches ahead does not."""
     who = {"patient_id": request.patient.pk, "notification_id": notification_id}
-    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+    if is_prefetch(request):
         opened = service.get(**who)
     else:
         opened = service.open(**who, actor_id=request.user.pk)

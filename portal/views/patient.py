@@ -119,6 +119,11 @@ def is_fragment(request: HttpRequest) -> bool:
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
+def is_prefetch(request: HttpRequest) -> bool:
+    """Return whether a browser only fetches ahead: nobody has seen or opened anything."""
+    return "prefetch" in request.headers.get("Sec-Purpose", "")
+
+
 def back(request: HttpRequest, default: str = "/") -> HttpResponse:
     """Return a 303 to where the form says it came from, if that is a page of ours (S-09)."""
     wanted = request.POST.get("next", "")

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,11 +15,16 @@ from notifications import clock
 from notifications.enums import Category, PatientNotificationPriority, PatientNotificationType
 from notifications.templatetags.notification_text import clock_time
 from notifications.types import NotificationPayload, payload_of
+from portal.templatetags.portal import short_day
+from portal.views.days import Day, by_day
 
 ANSWERS = {"confirm": gettext_lazy("Confirm"), "accept": gettext_lazy("Take this time")}
 ANSWERED = {
     "confirm": gettext_lazy("Confirmed %(time)s"),
     "accept": gettext_lazy("Taken %(time)s"),
+    "fill_in": gettext_lazy("Filled in %(time)s"),
+    "pay": gettext_lazy("Paid on %(day)s"),
+    "move": gettext_lazy("You asked to move it %(time)s"),
 }
 EVENING, MORNING = time(18), time(8)
 
@@ -84,7 +87,8 @@ class Row:
         if self.message.acted_at is None:
             return ""
         said = ANSWERED.get(self.message.action_taken, gettext_lazy("Answered %(time)s"))
-        return str(said) % {"time": clock_time(self.message.acted_at)}
+        at = self.message.acted_at
+        return str(said) % {"time": clock_time(at), "day": short_day(timezone.localdate(at))}
 
     @property
     def snoozes(self) -> list[tuple[str, str]]:
@@ -101,20 +105,6 @@ class Row:
         return (timezone.localdate(clock.now()) + timedelta(days=2)).isoformat()
 
 
-@dataclass(frozen=True)
-class Day:
-    """The rows of one day, under its name."""
-
-    on: date
-    rows: list[Row]
-
-    @property
-    def label(self) -> str:
-        today = timezone.localdate(clock.now())
-        names = {today: _("Today"), today - timedelta(days=1): _("Yesterday")}
-        return names.get(self.on) or _written_out(self.on, today)
-
-
 def rows_of(messages: Sequence[Any]) -> list[Row]:
     """Return messages as rows. Whether they still ask is one question a type, not one a row."""
     asking = {message.pk: _asking_payload(message) for message in messages}
@@ -124,8 +114,7 @@ def rows_of(messages: Sequence[Any]) -> list[Row]:
 
 def days_of(rows: Sequence[Row]) -> list[Day]:
     """Return rows, newest first, under the days they came on."""
-    by_day = groupby(rows, key=lambda row: timezone.localdate(row.message.created_at))
-    return [Day(on=on, rows=list(found)) for on, found in by_day]
+    return by_day(rows, moment=lambda row: row.message.created_at)
 
 
 def moment_of(data: Any) -> datetime | None:
@@ -173,7 +162,3 @@ def _later(now: datetime) -> list[tuple[datetime, str]]:
 
 def _at(day: date, hour: time) -> datetime:
     return datetime.combine(day, hour, tzinfo=timezone.get_current_timezone())
-
-
-def _written_out(day: date, today: date) -> str:
-    return date_format(day, _("D, M j") if day.year == today.year else _("D, M j, Y"))

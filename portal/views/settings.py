@@ -1,7 +1,9 @@
-"""Settings: what comes on which channel, addresses, language and clock."""
+"""Settings: the sheet of what comes on which channel, box by box and as a whole."""
+
+from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -11,14 +13,11 @@ from django.views import View
 from django.views.decorators.http import require_POST
 
 from notifications import audit, clock, preferences
-from notifications.enums import AuditAction
 from notifications.types import Refused
-from portal.forms import GeneralForm, LanguageAndZoneForm
 from portal.templatetags.portal import THEMES, address
 from portal.views import matrix
-from portal.views.contacts import addresses_of, kinds_to_add
-from portal.views.devices import devices_part
 from portal.views.patient import back, is_fragment, patient_page
+from portal.views.settings_page import draw
 
 YEAR = 365 * 24 * 60 * 60
 
@@ -30,29 +29,21 @@ class NotificationSettingsPage(View):
     http_method_names = ["get", "post", "head"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.draw(request)
+        return draw(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         drawn = request.POST.getlist("drawn")
-        sheet = {"patient_id": request.patient.pk, "drawn": drawn, "ticked": request.POST.keys()}
         try:
-            matrix.save_all(**sheet, actor=audit.actor_of(request.user))
+            matrix.save_all(**who(request), drawn=drawn, ticked=request.POST.keys())
         except Refused as refused:
-            return self.draw(request, status=400, refused=refused.message)
+            return draw(request, status=400, refused=refused.message)
         messages.success(request, _("Your settings are saved."))
         return back(request, reverse("settings"))
 
-    def draw(self, request: HttpRequest, status: int = 200, **more) -> HttpResponse:
-        patient = request.patient
-        context = {
-            "groups": matrix.matrix(patient_id=patient.pk),
-            "addresses": addresses_of(patient_id=patient.pk),
-            **devices_part(patient=patient),
-            "kinds": kinds_to_add(),
-            "form": LanguageAndZoneForm(instance=patient),
-            "general": GeneralForm.showing(preferences.settings_of(patient_id=patient.pk)),
-        }
-        return render(request, "portal/settings.html", {**context, **more}, status=status)
+
+def who(request: HttpRequest) -> dict[str, Any]:
+    """Return whose settings these are, and who changes them."""
+    return {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
 
 
 @require_POST
@@ -61,8 +52,7 @@ def cell(request: HttpRequest, cell: str) -> HttpResponse:
     """Keep one switch as it stands now; a locked one is a 400 that names it."""
     enabled = cell in request.POST
     try:
-        who = {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
-        matrix.save(**who, cell=cell, enabled=enabled)
+        matrix.save(**who(request), cell=cell, enabled=enabled)
     except Refused as refused:
         return render(request, "portal/_refused.html", {"reason": refused.message}, status=400)
     if not is_fragment(request):
@@ -72,48 +62,56 @@ def cell(request: HttpRequest, cell: str) -> HttpResponse:
     return render(request, "portal/_saved.html", context)
 
 
-@require_POST
-@patient_page
-def language_and_zone(request: HttpRequest) -> HttpResponse:
-    """Keep the language and the clock a person wants to be spoken to in."""
-    form = LanguageAndZoneForm(request.POST, instance=request.patient)
-    if not form.is_valid():
-        raise Refused(_("Choose a language and a time zone from the lists."), field="zone")
-    _keep(request, form)
-    messages.success(request, _("Language and time zone are saved."))
-    here = address("settings", user=request.user, patient=request.patient)
-    return back(request, here)
+# -- the whole sheet ----------------------------------------------------------------------------
 
 
 @require_POST
 @patient_page
-def general(request: HttpRequest) -> HttpResponse:
-    """Keep a pause, quiet hours and how often a summary comes."""
-    form = GeneralForm(request.POST)
-    if not form.is_valid():
-        raise Refused(
-            _("Write days and times as the page shows them."), field=next(iter(form.errors))
-        )
-    preferences.change_settings(
-        patient_id=request.patient.pk,
-        changes=form.changes(),
-        actor=audit.actor_of(request.user),
-    )
-    messages.success(request, _("Your settings are saved."))
+def texts_off(request: HttpRequest) -> HttpResponse:
+    """Turn off every text that is not locked, with a way back."""
+    before = preferences.turn_off(**who(request), channel="sms")
+    return _changed(request, before, _("All texts are off."), _("All texts were off already."))
+
+
+@require_POST
+@patient_page
+def reset(request: HttpRequest) -> HttpResponse:
+    """Go back to what is recommended, with a way back to what was."""
+    before = preferences.reset(**who(request))
+    said = _("Everything is as we recommend."), _("Everything was as we recommend already.")
+    return _changed(request, before, *said)
+
+
+def _changed(
+    request: HttpRequest, before: preferences.SheetBefore, said: str, nothing: str
+) -> HttpResponse:
+    """Say what changed, and keep on our side what was: the way back names the change only."""
+    settings_page = address("settings", user=request.user, patient=request.patient)
+    if not before.count:
+        messages.success(request, nothing)
+        return back(request, settings_page)
+    change = str(uuid4())
+    request.session[_before(request)] = {"change": change, "sheet": before.dump()}
+    undo = address("settings-undo", change, user=request.user, patient=request.patient)
+    messages.success(request, said, extra_tags=undo)
+    return back(request, settings_page)
+
+
+def _before(request: HttpRequest) -> str:
+    return f"sheet-before-{request.patient.pk}"
+
+
+@require_POST
+@patient_page
+def undo(request: HttpRequest, change: UUID) -> HttpResponse:
+    """Put the sheet back as it was before its last change as a whole; twice changes nothing."""
+    kept = request.session.get(_before(request), {})
+    if kept.get("change") != str(change):
+        raise Refused(_("It is too late to undo this."))
+    before = preferences.SheetBefore.load(kept["sheet"])
+    preferences.put_back(**who(request), before=before)
+    messages.success(request, _("Your settings are as they were."))
     return back(request, address("settings", user=request.user, patient=request.patient))
-
-
-@transaction.atomic
-def _keep(request: HttpRequest, form: LanguageAndZoneForm) -> None:
-    person = form.save()
-    audit.record(
-        action=AuditAction.PREFERENCE,
-        actor=audit.actor_of(request.user),
-        patient_id=person.pk,
-        obj=person,
-        language=person.language,
-        zone=person.zone,
-    )
 
 
 @require_POST

@@ -18,14 +18,16 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel("dm-inbox") 
 
 const said = () => {}; // a failed request has been told to the reader by htmx:afterRequest
 
-/* -- what the bell says ----------------------------------------------------------------------- */
+/* -- what the bell says -- */
 
 function showCount() {
   const unread = Number($("#bell-state")?.dataset.unread ?? 0);
   document.title = (unread ? `(${unread}) ` : "") + baseTitle;
+  const tab = $("#unread-tab");
+  if (tab) tab.textContent = unread || "";
 }
 
-/* -- the live line ---------------------------------------------------------------------------- */
+/* -- the live line -- */
 
 function usePatientNotifications(center) {
   const { ws, sync, patient } = center.dataset;
@@ -227,7 +229,7 @@ function usePatientNotifications(center) {
   start();
 }
 
-/* -- the list: days, pill, focus -------------------------------------------------------------- */
+/* -- the list: days, pill, focus -- */
 
 let filling = false;
 
@@ -279,10 +281,17 @@ function settle() {
     wanted.focus();
   }
   showCount();
+  countChosen();
   relate();
 }
 
-/* -- times ------------------------------------------------------------------------------------ */
+function countChosen() {
+  const place = $("#chosen"), ticked = document.querySelectorAll(".choose :checked").length;
+  if (place && ticked) place.textContent = place.dataset.said.replace("{count}", ticked);
+  return place?.textContent;
+}
+
+/* -- times -- */
 
 const long = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const short = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
@@ -301,13 +310,13 @@ function relate() {
   }
 }
 
-/* -- answers to a press ----------------------------------------------------------------------- */
+/* -- answers to a press -- */
 
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   const row = detail.elt.closest("li[id]");
   if (detail.verb !== "post" || detail.elt.id === "mark-all") return;
   for (const input of document.querySelectorAll("#mark-all input[type=hidden]"))
-    if (["view", "category", "up_to"].includes(input.name) && detail.elt.closest("li, #pop-all"))
+    if (["view", "category", "up_to"].includes(input.name) && detail.elt.closest("li, #pop-all, #bulk"))
       detail.parameters[input.name] = input.value;
   if (!row) return;
   const [prefix, id] = [row.id.slice(0, 1), row.id.slice(2)];
@@ -329,13 +338,14 @@ document.addEventListener("htmx:afterRequest", ({ detail: { elt, target, success
     cellState(elt, "failed", words.notSaved);
     return say(words.notSaved);
   }
+  if (target.id === "popover") return target.replaceChildren($("#pop-failed").content.cloneNode(true));
   const text = xhr?.status === 422 ? $("#status").textContent : words.failed;
   say(text);
   const complaint = document.createElement("p");
   complaint.className = "complaint error";
   complaint.textContent = text;
   const place = elt.closest("li, form, #list");
-  place ? place.append(complaint) : target.prepend(complaint); // the pill's rows, the popover
+  place ? place.append(complaint) : target.prepend(complaint); // the pill's rows
 });
 
 function cellState(elt, state, text) {
@@ -345,7 +355,7 @@ function cellState(elt, state, text) {
 
 document.addEventListener("htmx:afterSettle", settle);
 
-/* -- the popover ------------------------------------------------------------------------------ */
+/* -- the popover -- */
 
 function usePopover(bell, popover, source) {
   bell.setAttribute("aria-expanded", "false");
@@ -359,20 +369,25 @@ function usePopover(bell, popover, source) {
     popover.togglePopover(!wasOpen && !popover.matches(":popover-open"));
     wasOpen = false;
   });
-  popover.addEventListener("toggle", ({ newState }) => {
-    const open = newState === "open";
-    bell.setAttribute("aria-expanded", open);
-    if (!open) return popover.contains(document.activeElement) && bell.focus();
+  const bones = popover.innerHTML;
+  const load = () => {
+    if ($("[data-again]", popover)) popover.innerHTML = bones;
     popover.setAttribute("aria-busy", "true");
     later(0, () => popover.focus());
     htmx.ajax("GET", source, { source: popover, target: popover, swap: "innerHTML" })
       .catch(said).finally(() => popover.removeAttribute("aria-busy"));
+  };
+  popover.addEventListener("click", ({ target }) => target.closest("[data-again]") && load());
+  popover.addEventListener("toggle", ({ newState }) => {
+    const open = newState === "open";
+    bell.setAttribute("aria-expanded", open);
+    open ? load() : popover.contains(document.activeElement) && bell.focus();
   });
   popover.addEventListener("keydown", ({ key }) => key === "Escape" && later(0, () => bell.focus()));
   addEventListener("htmx:afterRequest", ({ detail: { elt } }) => elt.id === "pop-all" && popover.hidePopover());
 }
 
-/* -- small things ----------------------------------------------------------------------------- */
+/* -- small things -- */
 
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll("details.menu[open]"))
@@ -391,7 +406,12 @@ document.addEventListener("keydown", ({ key, target }) => {
   $("summary", menu).focus();
 });
 
-document.addEventListener("change", ({ target }) => target.matches("[data-submit]") && target.form.requestSubmit());
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-submit]")) target.form.requestSubmit();
+  if (target.name === "chosen") say(countChosen());
+});
+
+document.addEventListener("reset", () => $(".choose :checked")?.focus()); // its bar goes away
 
 function takeZone(select) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -26,7 +26,7 @@ class Desk:
         self.process = subprocess.Popen(
             [sys.executable, "-c", OPEN.format(work=work)],
             cwd=ROOT,
-            env={**site.environment, "DJANGO_SETTINGS_MODULE": "dentamind.settings"},
+            env=site.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -70,7 +70,7 @@ def test_p33_the_old_number_is_used_until_the_new_ones_code_is_pasted(visitor, d
     expect(page.get_by_text("You agreed to this:")).to_be_visible()
     assert desk.consents(patient_id=reachable.id) == [[True, CURRENT_TEXT_WORDING, "portal"]]
     page.get_by_role("link", name="Notification settings").click()
-    expect(page.get_by_text("***-0171")).to_be_visible()
+    expect(page.get_by_role("link", name="Change ***-0171")).to_be_visible()
     expect(page.get_by_text("***-0142")).to_have_count(0)
 
 

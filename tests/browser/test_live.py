@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.browser.conftest import Visitor, badge, expect_focus
+from tests.browser.conftest import Visitor, badge
 from tests.browser.desk import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -31,13 +31,6 @@ WATCHED = """
       new MutationObserver(note).observe(status, { childList: true, characterData: true });
     });
 """
-
-
-def tops(page: Page) -> list[float]:
-    """Return where each row on screen begins, to the fraction of a pixel."""
-    return page.locator("#list li[id]").evaluate_all(
-        "rows => rows.map(row => row.getBoundingClientRect().top)"
-    )
 
 
 def live(page: Page) -> None:
@@ -123,32 +116,6 @@ def test_p34_arrivals_are_announced_once_without_content_and_ten_as_one(watched,
     frames = page.evaluate("seen.frames")
     assert max(len(frame) for frame in frames) <= 200
     assert "canal" not in page.title() + "".join(frames)
-
-
-@pytest.mark.browser_short
-@pytest.mark.req("P-04")
-@pytest.mark.req("P-05")
-def test_rows_stand_still_and_the_pill_brings_the_new_ones(visitor, desk, ana):
-    desk.tell(patient_id=ana.id, texts=[f"Message {n}" for n in range(12)])
-    page = visitor(height=600).sign_in(ana, CENTRE)
-    live(page)
-    page.mouse.wheel(0, 700)
-    page.wait_for_timeout(200)
-    before = tops(page)
-
-    desk.tell(patient_id=ana.id, texts=["Later one", "Later two"])
-    pill = page.locator("#pill")
-    expect(pill).to_contain_text("2 new")
-    assert tops(page) == before
-
-    pill.click()
-    expect(page.locator("#list .row-text").first).to_contain_text("Later two")
-    texts = page.locator("#list .row-text").all_inner_texts()
-    assert [text.splitlines()[-1] for text in texts[:3]] == ["Later two", "Later one", "Message 11"]
-    assert len(texts) == 14
-    expect(page.locator("#list h2")).to_have_count(1)
-    expect(pill).to_have_count(0)
-    expect_focus(page, text="A message from your care team", tag="H3")
 
 
 def test_empty_list_fills_at_once(visitor, desk, ana):

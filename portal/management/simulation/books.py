@@ -160,4 +160,8 @@ def _says_so(visit: Appointment, payload: VisitPayload, attempt: DeliveryAttempt
         return True
     local = visit.starts_at.astimezone(ZoneInfo(payload.location_zone))
     hour = f"{local.hour % 12 or 12}:{local.minute:02}"
-    return all(hour in text for part, text in attempt.snapshot.items() if "subject" not in part)
+    return all(
+        hour in text
+        for part, text in attempt.snapshot.items()
+        if part.endswith((".txt", ".html")) and "subject" not in part
+    )

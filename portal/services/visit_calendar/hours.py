@@ -53,6 +53,12 @@ class Hours:
         last = self.last_open_day(day - A_DAY)
         return None if last is None else self.at(last, self.closes_at)
 
+    def first_closing_after(self, day: date) -> datetime | None:
+        """Return when the first open day after `day` ends; None: nobody is in for long."""
+        days = (day + A_DAY * ahead for ahead in range(1, LOOK_BACK))
+        found = next((each for each in days if self.is_open_on(each)), None)
+        return None if found is None else self.at(found, self.closes_at)
+
     def on_an_open_day(self, moment: datetime) -> datetime:
         """Return a moment, or the same hour of the last open day before it. Aware, UTC."""
         day = self.day_of(moment)
