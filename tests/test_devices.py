@@ -318,7 +318,7 @@ def test_what_is_no_subscription_is_refused(ana, ana_client, body):
 
 
 @pytest.mark.req("P-32")
-def test_signing_out_ends_the_pushes_to_this_browser_only(ana, ben):
+def test_p32_signing_out_ends_the_pushes_to_this_browser_only(ana, ben):
     sam = child_of(ana)
     client = signed_in(ana)
     turn_on(client)
