@@ -53,6 +53,15 @@ def test_unknown_view_or_cursor_is_refused_in_words(ana_client):
         assert "This is not possible" in text_of(answer)
 
 
+def test_a_zone_that_is_called_by_its_hours_shows_every_page(ana_client, ana):
+    """Some devices name theirs so. Its clock says "-05", and that is no zone's name."""
+    ana.zone = "Etc/GMT+5"
+    ana.save()
+    [message] = tell(ana, "Hello")
+    for path in (CENTRE, f"{CENTRE}{message.pk}/", reverse("preview")):
+        assert ana_client.get(path).status_code == 200, path
+
+
 def test_days_are_those_of_the_patients_zone(ana_client, ana):
     ana.zone = "Pacific/Auckland"
     ana.save()

@@ -16,6 +16,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from notifications import clock, preferences
+from notifications.contacts import devices
 from notifications.services import patient_notification_service
 from notifications.templatetags.notification_text import clock_time, visit_day
 from portal import access
@@ -122,6 +123,12 @@ def theme(context: template.Context) -> str:
     return chosen if chosen in THEMES else ""
 
 
+@register.simple_tag(takes_context=True)
+def push_to_offer(context: template.Context) -> str:
+    """Return the key a browser registers for; "" where pushes are off, or after "Not now"."""
+    return "" if "not_now" in context["request"].COOKIES else devices.public_key()
+
+
 @register.filter
 def badge(unread: int) -> str:
     """Return what fits in the badge: "7", "99+"."""
@@ -154,7 +161,7 @@ def full_moment(moment: datetime) -> str:
 @register.filter
 def day_with_year(moment: datetime) -> str:
     """Return "Sat, Nov 21" in the reader's zone, with the year if another."""
-    day = visit_day(moment, timezone.get_current_timezone_name())
+    day = visit_day(moment, str(timezone.get_current_timezone()))
     year = timezone.localtime(moment).year
     return day if year == timezone.localdate(clock.now()).year else f"{day}, {year}"
 
@@ -172,7 +179,7 @@ def dated_moment(moment: datetime) -> SafeString:
     said, local = full_moment(moment), timezone.localtime(moment)
     if local.year != timezone.localdate(clock.now()).year:
         return format_html("{}", said)
-    day = visit_day(moment, timezone.get_current_timezone_name())
+    day = visit_day(moment, str(timezone.get_current_timezone()))
     before, _day, after = said.partition(day)
     on_paper = format_html('<span class="print-only">, {}</span>', local.year)
     return format_html("{}{}{}{}", before, day, on_paper, after)

@@ -30,6 +30,6 @@ def preview(request: HttpRequest) -> HttpResponse:
         "coming": coming,
         "next": next_of(coming),
         "days": DAYS,
-        "zone": timezone.get_current_timezone_name(),
+        "zone": str(timezone.get_current_timezone()),
     }
     return render(request, "portal/preview.html", context)
