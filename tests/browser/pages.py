@@ -31,6 +31,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings": ("",),
     "preview": ("", "?type=lab_results"),
     "changes": ("",),
+    "private": ("",),
     "contact": ("",),
     "contact-add": ("",),
 }
