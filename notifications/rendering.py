@@ -156,11 +156,13 @@ def render_code(*, parts: tuple[str, ...], code: str, profile: PatientProfile) -
         return {part: _write([f"notifications/_code/{part}"], context) for part in parts}
 
 
-def render_replaced(*, parts: tuple[str, ...], profile: PatientProfile) -> dict[str, str]:
-    """Return what an address hears when another takes its place: L0, and nothing of the other."""
-    context = {"public_name": profile.public_name, "language": profile.language}
+def render_notice(
+    folder: str, *, parts: tuple[str, ...], profile: PatientProfile
+) -> dict[str, str]:
+    """Return the words of a folder that are no message's: who speaks, and nothing of anybody."""
+    context = _addressed(level=Level.L0, profile=profile)
     with translation.override(profile.language):
-        return {part: _write([f"notifications/_replaced/{part}"], context) for part in parts}
+        return {part: _write([f"notifications/{folder}/{part}"], context) for part in parts}
 
 
 def render_reply(*, name: str, profile: PatientProfile) -> str:

@@ -179,6 +179,8 @@ def _hour(label: Promise) -> forms.TimeField:
 class QuietForm(OwnForm):
     """Quiet hours: on or off, from, until. Off, the times do not matter."""
 
+    HOURS = ("quiet_from", "quiet_until")
+
     is_on = forms.BooleanField(label=gettext_lazy("Keep quiet hours"), required=False)
     quiet_from = _hour(gettext_lazy("From"))
     quiet_until = _hour(gettext_lazy("To"))
@@ -193,14 +195,16 @@ class QuietForm(OwnForm):
     def clean(self) -> dict[str, Any]:
         if not self.cleaned_data.get("is_on"):
             self.errors.clear()
+            return self.cleaned_data
+        missing = [name for name in self.HOURS if self.cleaned_data.get(name, "") is None]
+        for name in missing:
+            self.add_error(name, self.fields[name].error_messages["invalid"])
         return self.cleaned_data
 
     def changes(self) -> dict[str, Any]:
         """Return both ends, as `change_settings` takes them: None where off."""
-        names = ("quiet_from", "quiet_until")
-        return {
-            name: self.cleaned_data[name] if self.cleaned_data["is_on"] else None for name in names
-        }
+        said = self.cleaned_data if self.cleaned_data["is_on"] else {}
+        return {name: said.get(name) for name in self.HOURS}
 
 
 class SummaryForm(OwnForm):

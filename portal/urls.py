@@ -1,9 +1,7 @@
 """The pages. Those of a patient exist twice: for oneself, and below /for/<id>/ for a ward."""
 
-from django.contrib.auth.views import LoginView
 from django.urls import include, path
 
-from portal.forms import SignInForm
 from portal.views import (
     bulk,
     centre,
@@ -24,8 +22,6 @@ from portal.views import (
     worker,
 )
 
-sign_in = LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True)
-
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),
     path("cells/<str:cell>/", settings.cell, name="cell"),
@@ -43,6 +39,9 @@ settings_pages = [
     path("private/wish/", private.wish, name="private-wish"),
     path("private/<uuid:request_id>/end/", private.end, name="private-end"),
     path("devices/", devices.register, name="devices"),
+    path("devices/not-now/", devices.not_now, name="device-not-now"),
+    path("devices/<uuid:contact_id>/name/", devices.rename, name="device-name"),
+    path("devices/<uuid:contact_id>/test/", devices.send_test, name="device-test"),
     path("devices/<uuid:contact_id>/remove/", devices.remove, name="device-remove"),
     path("contacts/add/<str:kind>/", contacts.add, name="contact-add"),
     path("contacts/<uuid:contact_id>/", contacts.contact, name="contact"),
@@ -82,7 +81,7 @@ patient_pages = [
 ]
 
 urlpatterns = [
-    path("accounts/login/", sign_in, name="login"),
+    path("accounts/login/", devices.SignIn.as_view(), name="login"),
     path("accounts/logout/", devices.SignOut.as_view(), name="logout"),
     path("sw.js", worker.service_worker, name="service-worker"),
     path("look/", settings.look, name="look"),

@@ -311,5 +311,5 @@ def test_a_book_without_gaps_costs_the_same_few_queries_however_many_visits(
     rules()
     command()
     # Three pieces and the empty last look. Forms and keys are asked for beside rules and plans.
-    with django_assert_max_num_queries(3 * 9):
+    with django_assert_max_num_queries(3 * 10):
         backfill(visits_ahead())

@@ -17,6 +17,7 @@ from portal.management.demo import book
 from portal.models import (
     Appointment,
     Location,
+    PatientForm,
     Practice,
     Provider,
     RecallSchedule,
@@ -152,6 +153,9 @@ def _the_desk_keeps_its_lists() -> None:
     assert sorted(about_money) == ["payment_confirmation", "payment_due", "payment_due"]
     assert [row.expired_at for row in messages(ana, type_key="opening_offer")] == [None]
     assert Statement.objects.filter(paid_at=None).count() == 3
+    forms = PatientForm.objects.filter(patient=ana)
+    assert {row.kind for row in forms.filter(completed_at=None)} == {"health_history", ""}
+    assert forms.exclude(completed_at=None).get().answers["plan"] == "Family Plus"
     assert WaitingListEntry.objects.filter(ended_at=None).count() == 2
     planned = notification_scheduler_service.planned(days=600)
     subjects = {plan.subject.partition(":")[0] for plan in planned}

@@ -134,7 +134,7 @@ def test_a_sample_is_in_the_patients_language_under_the_readers_words(ana_client
     sam.language = "es"
     sam.save()
     page = text_of(ana_client.get(f"/for/{sam.pk}{PREVIEW}"))
-    assert "What will I get?" in page
+    assert "What will Sam get?" in page
     assert "Un recordatorio de su cita" in sample(page, "in_app")
     assert 'lang="es"' in sample(page, "in_app")
 
@@ -173,6 +173,13 @@ def test_what_nobody_gets_is_told_with_its_reason(ana_client, ana, visit):
 
 def test_with_nothing_planned_the_page_says_so(ana_client, ana):
     assert "Nothing is planned for the next two weeks." in text_of(ana_client.get(PREVIEW))
+
+
+def test_times_are_told_where_the_clock_is_never_changed(ana_client, ana, visit):
+    email_of(ana)
+    ana.zone = "Etc/GMT+7"  # a zone whose name is not what Python calls its hours
+    ana.save()
+    assert "Email on Mon, Nov 30 at 7:30 AM -07" in words(text_of(ana_client.get(PREVIEW)))
 
 
 def test_nothing_of_another_patient_is_on_the_page(ana_client, ana, sam, ben_client, visit):

@@ -380,6 +380,20 @@ def test_how_to_pay_is_the_practices_page_or_a_call(ana, ana_client):
     assert "Pay online" not in text_of(ana_client.get(bill(row)))
 
 
+def test_the_practices_page_for_payments_is_set_in_the_admin_and_only_https(practice):
+    chief = signed_in(User.objects.create_superuser(username="chief@example.com"))
+    page = reverse("admin:portal_practice_change", args=[practice.pk])
+    shown = chief.get(page).context["adminform"].form.initial
+    sent = {name: value for name, value in shown.items() if value is not None}
+    for url, kept in (
+        ("http://pay.example.org", ""),
+        ("pay.example.org", "https://pay.example.org"),
+    ):
+        chief.post(page, sent | {"payment_url": url})
+        practice.refresh_from_db()
+        assert practice.payment_url == kept
+
+
 def test_what_is_late_says_so_and_what_was_withdrawn_asks_for_nothing(ana, ana_client):
     late, gone = issue(ana), issue(ana, amount=Decimal("7.00"))
     withdraw_statement(statement_id=gone.pk, actor=DESK)

@@ -189,7 +189,7 @@ def test_quiet_hours_and_a_summary_are_kept_without_script(ana, ana_client):
 @pytest.mark.parametrize(
     ("where", "wrong", "field", "said"),
     [
-        ("quiet", {"quiet_from": "20:30"}, "quiet_until", "need a beginning and an end"),
+        ("quiet", {"quiet_from": "20:30"}, "quiet_until", "such as 9:00 PM"),
         ("quiet", {"quiet_from": "20:30", "quiet_until": "x"}, "quiet_until", "such as 9:00 PM"),
         ("quiet", {"quiet_from": "07:00", "quiet_until": "06:00"}, "quiet_until", "leave none"),
         ("summary", {"digest": "hourly"}, "digest", "from the list"),

@@ -47,7 +47,7 @@ def goes(facts: Facts) -> bool:
 
 
 @pytest.mark.req("M-09")
-def test_a_text_of_the_evening_waits_for_eight_in_the_morning():
+def test_p20_a_text_of_the_evening_waits_for_eight_in_the_morning():
     assert held_until(a_text(wall("2026-11-24 23:30"))) == "Wed 25 Nov 08:00 EST"
     assert held_until(a_text(wall("2026-11-25 06:00"))) == "Wed 25 Nov 08:00 EST"
 
@@ -64,14 +64,14 @@ def test_an_email_waits_for_nobody():
 
 
 @pytest.mark.req("M-09")
-def test_urgent_rings_a_device_at_night_but_its_text_waits_for_the_morning():
+def test_p20_urgent_rings_a_device_at_night_but_its_text_waits_for_the_morning():
     night = wall("2026-11-24 23:30")
     assert goes(a_push(night, priority=URGENT))
     urgent = decide(a_text(night, priority=URGENT))
     assert (urgent.action, urgent.reason) == (Action.HOLD, Reason.TEXT_HOURS)
 
 
-def test_a_text_goes_at_night_only_if_it_is_urgent_and_its_type_says_so():
+def test_p20_a_text_goes_at_night_only_if_it_is_urgent_and_its_type_says_so():
     night = wall("2026-11-25 06:30")
     assert goes(a_text(night, priority=URGENT, passes_floor=True))
     still_quiet = decide(a_text(night, passes_floor=True))
@@ -102,7 +102,7 @@ def test_quiet_hours_from_and_until_the_same_time_are_none():
     assert goes(a_push(wall("2026-11-24 23:00"), quiet_from=time(9), quiet_until=time(9)))
 
 
-def test_what_would_be_held_past_the_time_to_act_is_too_late_now_and_not_in_the_morning():
+def test_p20_what_would_be_held_past_the_time_to_act_is_too_late_now_and_not_in_the_morning():
     nine_oclock_visit = wall("2026-11-25 07:30")
     decision = decide(a_text(wall("2026-11-24 23:30"), expires_at=nine_oclock_visit))
     assert (decision.action, decision.reason) == (Action.SKIP, Reason.EXPIRED)
@@ -114,14 +114,14 @@ def test_what_would_be_held_past_the_time_to_act_is_too_late_now_and_not_in_the_
 
 
 @pytest.mark.req("M-09")
-def test_in_the_night_of_the_eighth_of_march_a_text_waits_for_eight_oclock_of_the_new_time():
+def test_p20_in_the_night_of_the_eighth_of_march_a_text_waits_for_eight_oclock_of_the_new_time():
     assert held_until(a_text(wall("2026-03-07 21:00"))) == "Sun 08 Mar 08:00 EDT"
     assert held_until(a_text(wall("2026-03-08 01:59"))) == "Sun 08 Mar 08:00 EDT"
     assert held_until(a_text(wall("2026-03-08 03:30"))) == "Sun 08 Mar 08:00 EDT"
 
 
 @pytest.mark.req("M-09")
-def test_in_the_night_of_the_first_of_november_a_text_waits_for_eight_oclock_of_the_new_time():
+def test_p20_in_the_night_of_the_first_of_november_a_text_waits_for_eight_oclock_of_the_new_time():
     assert held_until(a_text(wall("2026-10-31 21:00"))) == "Sun 01 Nov 08:00 EST"
     twice_half_past_one = wall("2026-11-01 01:30")
     assert held_until(a_text(twice_half_past_one)) == "Sun 01 Nov 08:00 EST"

@@ -118,7 +118,7 @@ def test_r11_across_a_change_of_the_clocks_a_week_before_half_past_nine_is_half_
     assert plan.due_at.astimezone(ZoneInfo(zone)).time() == time(9, 30)
 
 
-def test_two_hours_before_nine_would_be_told_at_eight_so_it_goes_the_evening_before():
+def test_p20_two_hours_before_nine_would_be_told_at_eight_so_it_goes_the_evening_before():
     rule = a_rule("2-hours", 2 * HOUR)
     early = calendar(on_paper(wall("2026-11-24 09:00")), rule)
     assert due(early) == {"2-hours": "Mon 23 Nov 18:00"}

@@ -9,14 +9,31 @@ from django.test.utils import CaptureQueriesContext
 from icalendar import Calendar
 
 from notifications import calls, clock
-from notifications.enums import AuditAction, CallOutcome, CallReason, DeliveryStatus, Reason
+from notifications.enums import (
+    AuditAction,
+    CallOutcome,
+    CallReason,
+    DeliveryStatus,
+    PlanStatus,
+    Reason,
+)
 from notifications.models import AuditEvent, CallTask, Delivery, PatientNotification
+from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service as service
 from notifications.types import Refused
 from portal.models import Appointment, ClosedDay, Guardianship, ReminderRule, User
 from portal.notification_types._visit import visit_fields
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
-from portal.services import ask_to_move, cancel, complete, confirm, keep, reschedule, take_back
+from portal.services import (
+    ask_to_move,
+    cancel,
+    complete,
+    confirm,
+    default_reminder_rules,
+    keep,
+    reschedule,
+    take_back,
+)
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import PASSWORD, signed_in
 from tests.engine import BENS_NUMBER, NOON, phone_of, run, status_of
@@ -115,6 +132,23 @@ def test_who_asks_to_move_a_visit_is_not_asked_to_confirm_it_meanwhile(ana, aske
         run(NOON + hour * HOUR)
     assert Delivery.objects.exclude(attempts=0).count() == before
     assert not CallTask.objects.filter(reason=CallReason.NOT_REACHED, settled_at=None).exists()
+
+
+def test_what_is_planned_only_reminds_until_somebody_has_called(ana, location, visits):
+    default_reminder_rules(location)
+    visit = visits(ana, NOON + 5 * DAY)
+
+    def asks():
+        plans = notification_scheduler_service.planned_for(subject=visit.subject)
+        planned = [plan for plan in plans if plan.status == PlanStatus.PLANNED]
+        return [bool(plan.payload.get("asks_to_confirm")) for plan in planned]
+
+    before = asks()
+    assert True in before
+    wish(visit)
+    assert asks() == [False] * len(before)
+    never_mind(visit)
+    assert asks() == before
 
 
 def test_a_question_that_waits_for_the_morning_is_not_sent_after_a_wish(ana, ben, visits):

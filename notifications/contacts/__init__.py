@@ -27,6 +27,7 @@ from notifications.contacts.confidential import (
 )
 from notifications.contacts.opt_out import addresses_at, hold, index_of, opt_in, opt_out
 from notifications.contacts.places import place_of
+from notifications.contacts.trying import send_test
 from notifications.contacts.verification import asked_for, mark_verified, send_code, verify
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "purposes_for",
     "remove",
     "send_code",
+    "send_test",
     "set_status",
     "verify",
 ]

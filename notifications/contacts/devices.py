@@ -6,21 +6,26 @@ it is shown to nobody; `fingerprint` stands for it.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
+from django.utils.translation import gettext as _
 
 from notifications import clock
 from notifications.channels.push import Push
-from notifications.contacts.addresses import GONE, audit_change, of_patient, set_status
+from notifications.contacts.addresses import GONE, audit_change, locked, of_patient, set_status
 from notifications.crypto import blind_index
-from notifications.enums import ContactKind, ContactStatus
-from notifications.models import ContactPoint
+from notifications.enums import ContactKind, ContactStatus, DeliveryStatus
+from notifications.models import ContactPoint, Delivery
+from notifications.types import Refused
 
 MOST = 10  # devices of one patient; the one that registered longest ago makes room
 LONGEST_LABEL = 80
+LONGEST_NAME = 40  # of those its owner gives it
+TAKEN = (DeliveryStatus.ACCEPTED, DeliveryStatus.DELIVERED)
 
 
 def public_key() -> str:
@@ -37,6 +42,35 @@ def devices_of(*, patient_id: UUID) -> list[ContactPoint]:
 def fingerprint(contact: ContactPoint) -> str:
     """Return what a browser can tell its own registration by, and nobody can push with."""
     return sha256(contact.value["address"].encode()).hexdigest()
+
+
+def last_used(devices: Iterable[ContactPoint]) -> dict[UUID, datetime]:
+    """Return when each device last took a message of ours, by its id; none that never did.
+
+    Aware, in one query.
+    """
+    rows = Delivery.objects.filter(contact_id__in=[each.pk for each in devices], status__in=TAKEN)
+    return dict(rows.values_list("contact_id").annotate(Max("status_at")))
+
+
+@transaction.atomic
+def rename(*, patient_id: UUID, contact_id: UUID, name: str, actor: str) -> ContactPoint:
+    """Call a device what its owner calls it; the same name again changes nothing.
+
+    Raises ContactPoint.DoesNotExist for what is no device of the patient's, Refused for no name
+    or one that is too long.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Refused(_("Write a name of 1 to 40 letters."), field="name")
+    device = locked(patient_id=patient_id, contact_id=contact_id)
+    if device.kind != ContactKind.PUSH:
+        raise ContactPoint.DoesNotExist("no such device")
+    if device.label != name:
+        device.label = name
+        device.save(update_fields=["label"])
+        audit_change(device, actor=actor, change="renamed")
+    return device
 
 
 @transaction.atomic
@@ -82,10 +116,11 @@ def _held(*, patient_ids: set[UUID], index: str) -> list[ContactPoint]:
     return [each for each in rows.all() if each.kind == ContactKind.PUSH]
 
 
-def _end_others(here: Iterable[ContactPoint], *, allowed: set[UUID], actor: str) -> None:
-    for each in here:
-        if each.patient_id not in allowed:
-            _end(each, reason="shared_device", actor=actor)
+def _end_others(here: Iterable[ContactPoint], *, allowed: set[UUID], actor: str) -> int:
+    others = [each for each in here if each.patient_id not in allowed]
+    for each in others:
+        _end(each, reason="shared_device", actor=actor)
+    return len(others)
 
 
 def _refreshed(
@@ -136,6 +171,17 @@ def forget_device(*, endpoint: str, patient_ids: Iterable[UUID], actor: str) -> 
     for each in leaving:
         _end(each, reason="by_request", actor=actor)
     return len(leaving)
+
+
+@transaction.atomic
+def take_over(*, endpoint: str, may_stay: Iterable[UUID], actor: str) -> int:
+    """End a browser's registrations for all but these patients: it is in other hands now.
+
+    Somebody signs in where another's session ran out without a sign-out. Returns how many ended.
+    """
+    index = blind_index(kind=ContactKind.PUSH, value=endpoint)
+    here = [each for each in _held(patient_ids=set(), index=index) if each.value_index == index]
+    return _end_others(here, allowed=set(may_stay), actor=actor)
 
 
 @transaction.atomic

@@ -60,7 +60,7 @@ def tell_replaced(*, contact: ContactPoint, actor: str) -> None:
     if not _may_be_told(contact, profile):
         return
     channel = channel_of(contact.kind)
-    content = rendering.render_replaced(parts=channel.parts, profile=profile)
+    content = rendering.render_notice("_replaced", parts=channel.parts, profile=profile)
     try:
         hand_over(
             contact=contact, channel=channel, content=content, profile=profile, lasts=NOTICE_LIVES

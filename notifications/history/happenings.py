@@ -41,7 +41,7 @@ CHANGES_SAID = {
     "replaced": gettext_lazy("Address replaced by another"),
     "told_replaced": gettext_lazy("Old address told of it"),
     "renamed": gettext_lazy("Device renamed"),
-    "test_sent": gettext_lazy("Test sent to a device"),
+    "tested": gettext_lazy("Device tested"),
     "removed": gettext_lazy("Address no longer used"),
     "only_this": gettext_lazy("Patient wants to be reached this way only"),
     "never_this": gettext_lazy("Patient asked us not to use this"),

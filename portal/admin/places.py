@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Field, URLField
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from portal.admin.replanning import Replanning
@@ -25,6 +27,14 @@ class LocationForm(forms.ModelForm):
 class PracticeAdmin(admin.ModelAdmin):
     list_display = ("name", "public_name", "phone", "zone", "l0_only")
     search_fields = ("name",)
+
+    def formfield_for_dbfield(
+        self, db_field: Field, request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        """Take an address without a scheme for an encrypted one: no other is allowed."""
+        if isinstance(db_field, URLField):
+            kwargs["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 @admin.register(Location)

@@ -1,6 +1,7 @@
 """What a patient asks of the desk from their own pages: to move a visit.
 
-The visit stays as it is; somebody calls. Until then nobody is asked to confirm it.
+The visit stays as it is; somebody calls. Until then it is reminded of, but nobody is asked to
+confirm it.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from notifications.enums import CallOutcome, CallReason
 from notifications.scheduler import notification_scheduler_service
 from notifications.types import Refused
 from portal.models import Appointment, ClosedDay, Location
+from portal.services.reminders import refresh_plans
 from portal.services.visit_calendar import Hours
 
 MOVE = "move"
@@ -63,6 +65,7 @@ def ask_to_move(*, visit_id: UUID, patient_id: UUID, note: str, actor: str) -> W
         note=note.strip(),
         actor=actor,
     )
+    refresh_plans(visit)
     return Wish.of(call)
 
 
@@ -73,7 +76,10 @@ def take_back(*, visit_id: UUID, patient_id: UUID, actor: str) -> bool:
     What asks to confirm the visit asks again. Raises Refused for a visit that is not theirs.
     """
     visit = _held(visit_id, patient_id)
-    return end_wish(visit, outcome=CallOutcome.CANCELLED, actor=actor)
+    was_asked = end_wish(visit, outcome=CallOutcome.CANCELLED, actor=actor)
+    if was_asked:
+        refresh_plans(visit)
+    return was_asked
 
 
 def end_wish(visit: Appointment, *, outcome: CallOutcome, actor: str) -> bool:
@@ -94,8 +100,9 @@ def wishes_about(visits: Iterable[Appointment]) -> dict[UUID, Wish]:
 
 def _held(visit_id: UUID, patient_id: UUID) -> Appointment:
     """Return a patient's own visit, its row held until the transaction ends."""
-    own = Appointment.objects.filter(patient_id=patient_id).select_related("location")
-    visit = own.select_for_update(of=("self",)).filter(pk=visit_id).first()
+    own = Appointment.objects.filter(patient_id=patient_id)
+    whole = own.select_related("location", "provider", "patient")
+    visit = whole.select_for_update(of=("self",)).filter(pk=visit_id).first()
     if visit is None:
         raise Refused(_("There is no such entry in the book."), field="visit_id")
     return visit

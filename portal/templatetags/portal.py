@@ -16,6 +16,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from notifications import clock, preferences
+from notifications.contacts import devices
 from notifications.services import patient_notification_service
 from notifications.templatetags.notification_text import clock_time, visit_day
 from portal import access
@@ -120,6 +121,12 @@ def theme(context: template.Context) -> str:
     request = context.get("request")
     chosen = request.COOKIES.get("theme", "") if request else ""
     return chosen if chosen in THEMES else ""
+
+
+@register.simple_tag(takes_context=True)
+def push_to_offer(context: template.Context) -> str:
+    """Return the key a browser registers for; "" where pushes are off, or after "Not now"."""
+    return "" if "not_now" in context["request"].COOKIES else devices.public_key()
 
 
 @register.filter

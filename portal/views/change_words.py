@@ -133,9 +133,7 @@ def _of_all(details: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     if "put_back" in details:
         return _("Choices put back as they were before")
     if "turned_off" in details:
-        return str(
-            ALL_OFF.get(str(details["turned_off"]), _("All messages of one kind turned off"))
-        )
+        return str(ALL_OFF.get(str(details["turned_off"]), _("One way to reach you turned off")))
     if "language" in details:
         return _language_and_zone(details, before)
     said = [

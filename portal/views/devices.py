@@ -7,24 +7,28 @@ The browser's own part is in static/portal/devices.js and sw.js. What they send 
 import json
 import re
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.views import LogoutView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from notifications import audit, contacts
+from notifications import audit, clock, contacts
 from notifications.contacts import devices
 from notifications.types import Refused
 from portal.access import wards_of
+from portal.forms import SignInForm
 from portal.models import User
 from portal.templatetags.portal import address
-from portal.views.patient import back, patient_page
+from portal.views.patient import back, is_fragment, patient_page
 
 # The first that fits: others name Chrome or Safari as well, for old pages' sake.
 BROWSERS = [
@@ -45,17 +49,23 @@ SYSTEMS = [
     (r"Linux", "Linux"),
 ]
 GIVEN = ("endpoint", "p256dh", "auth")
+NOT_NOW = 90 * 24 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
 class Device:
-    """A registered browser as its owner reads it."""
+    """A registered browser as its owner reads it; `used_at` (aware): it last took a message."""
 
     contact: Any
+    used_at: datetime | None = None
 
     @property
     def label(self) -> str:
         return contacts.masked(self.contact)
+
+    @property
+    def is_used_today(self) -> bool:
+        return bool(self.used_at) and timezone.localdate(self.used_at) == _today()
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +75,9 @@ class Device:
 def devices_part(*, patient: User) -> dict[str, Any]:
     """Return what the settings page needs to show a patient's devices."""
     mine = devices.devices_of(patient_id=patient.pk)
-    return {"push_key": devices.public_key(), "devices": [Device(each) for each in mine]}
+    used = devices.last_used(mine)
+    shown = [Device(each, used.get(each.pk)) for each in mine]
+    return {"push_key": devices.public_key(), "devices": shown}
 
 
 @require_http_methods(["GET", "POST"])
@@ -129,6 +141,57 @@ def remove(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     return back(request, _settings(request))
 
 
+@require_POST
+@patient_page
+def rename(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Call one device what its owner calls it."""
+    who = {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
+    named = devices.rename(**who, contact_id=contact_id, name=request.POST.get("name", ""))
+    messages.success(request, _("This device is now called “%(name)s”.") % {"name": named.label})
+    return back(request, _settings(request))
+
+
+@require_POST
+@patient_page
+def send_test(request: HttpRequest, contact_id: UUID) -> HttpResponse:
+    """Let one device show what every message shows there, and say whether it was sent."""
+    who = {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
+    contacts.send_test(**who, contact_id=contact_id)
+    said = _("Test sent. The device shows it in a moment: that you have a new message.")
+    if is_fragment(request):
+        return render(request, "portal/_tested.html", {"said": said})
+    messages.success(request, said)
+    return back(request, _settings(request))
+
+
+@require_POST
+@patient_page
+def not_now(request: HttpRequest) -> HttpResponse:
+    """Offer notifications on this device no more for 90 days, whoever uses it."""
+    response = back(request)
+    if is_fragment(request):
+        response = render(request, "portal/_not_now.html")
+    secure = request.is_secure()
+    how = {"max_age": NOT_NOW, "samesite": "Lax", "httponly": True, "secure": secure}
+    response.set_cookie("not_now", "push", **how)
+    return response
+
+
+class SignIn(LoginView):
+    """Signs in; script tells which browser this is, so that who was here before hears no more."""
+
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        response = super().form_valid(form)
+        user, endpoint = form.get_user(), self.request.POST.get("endpoint", "")
+        if endpoint:
+            actor = audit.actor_of(user)
+            devices.take_over(endpoint=endpoint, may_stay=_may_act_for(user), actor=actor)
+        return response
+
+
 class SignOut(LogoutView):
     """Signs out; script tells which browser this is, and it gets no more pushes (P-32)."""
 
@@ -157,6 +220,10 @@ def _named(agent: str, names: list[tuple[str, str]]) -> str:
 
 def _may_act_for(user: User) -> set[UUID]:
     return {user.pk, *wards_of(user).values_list("patient_id", flat=True)}
+
+
+def _today() -> date:
+    return timezone.localdate(clock.now())
 
 
 def _settings(request: HttpRequest) -> str:

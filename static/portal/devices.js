@@ -52,14 +52,23 @@ async function state() {
   return "on";
 }
 
-if (part) {
-  state().then(show, () => show("unable"));
-  part.addEventListener("submit", (event) => {
-    event.preventDefault();
-    event.target.setAttribute("aria-busy", "true");
-    turnOn(event.target).then((done) => done || refused("offer"), () => refused("failed"));
-  });
+const isOffer = part && "nudge" in part.dataset; // a card, shown after a useful moment; else the settings
+
+function offer() {
+  if (isOffer && can && Notification.permission === "default") part.hidden = false;
 }
+
+part?.addEventListener("submit", (event) => {
+  if (!event.target.elements.endpoint) return; // "Not now"
+  event.preventDefault();
+  event.target.setAttribute("aria-busy", "true");
+  turnOn(event.target).then((done) => done || refused("offer"), () => refused("failed"));
+});
+
+if (part && !isOffer) state().then(show, () => show("unable"));
+if (document.querySelector(".flash, .letter .done-line")) offer();
+document.addEventListener("htmx:afterRequest", ({ detail: { successful, pathInfo } }) =>
+  successful && /(confirm|accept)\/$/.test(pathInfo.requestPath) && offer());
 
 function refused(instead) { // the words take the button's place, and the focus with it
   part.querySelector("form").removeAttribute("aria-busy");
@@ -67,13 +76,14 @@ function refused(instead) { // the words take the button's place, and the focus 
   part.querySelector("[data-state]:not([hidden])").focus();
 }
 
-for (const form of document.querySelectorAll("form[data-sign-out]")) {
+// Signing in tells which browser this is, so that who was here before hears no more in it.
+for (const form of document.querySelectorAll("[data-sign-in], [data-sign-out]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const made = await patience(subscription()).catch(() => null);
     if (made) {
       form.elements.endpoint.value = made.endpoint;
-      await patience(made.unsubscribe()).catch(() => {});
+      if ("signOut" in form.dataset) await patience(made.unsubscribe()).catch(() => {});
     }
     form.submit();
   });

@@ -5,8 +5,8 @@
    is to be shown is fetched as a fragment from `sync`, drawn by the server. Rows on screen never
    move by themselves: news waits behind the pill. Without this file every page still works.
 
-   It stops for good when the session is over (close code 44xx); otherwise it tries again after a
-   random 0.5 to 60 s, asks `sync` once a minute after three failures, and rests while hidden. */
+   It stops for good on a close code 44xx, such as when the session is over; otherwise it tries again
+   after a random 0.5 to 60 s, asks `sync` once a minute after three failures, rests while hidden. */
 "use strict";
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -15,6 +15,8 @@ const baseTitle = document.title;
 const later = (milliseconds, action) => setTimeout(action, milliseconds);
 const say = (text) => { const status = $("#status"); if (status) status.textContent = text; };
 const language = document.documentElement.lang;
+
+const channel = "BroadcastChannel" in window ? new BroadcastChannel("dm-inbox") : null;
 
 const said = () => {}; // a failed request has been told to the reader by htmx:afterRequest
 
@@ -46,48 +48,53 @@ function setCount(unread) {
 function usePatientNotifications(center) {
   const { ws, sync, patient } = center.dataset;
   const name = `dm-inbox-${patient}`;
-  const channel = "BroadcastChannel" in window ? new BroadcastChannel(name) : null;
-  const live = { seq: 0, heard: null, failures: 0, ended: false, spokenAt: 0, freshAt: Date.now() };
-  let socket, release, retry, poll, beat, rest, fetching, again, lineTimers = [];
+  const live = { seq: 0, heard: null, failures: 0, line: "", spokenAt: 0, freshAt: Date.now() };
+  let socket, release, holds, retry, poll, beat, rest, fetching, again, soon, due, lineTimers = [];
 
-  function line(text, link) {
+  const tell = (frame) => channel?.postMessage({ patient, ...frame });
+
+  function line(state) { // "" or one of the words; the tab with the lock says it for the others
+    if (holds) tell({ line: state });
     const place = $("#line");
-    if (release) channel?.postMessage({ line: text }); // the others' line is this one
-    if (!place) return;
-    place.textContent = text;
-    if (link) {
-      const a = place.appendChild(document.createElement("a"));
-      a.href = `${words.signInUrl}?next=${encodeURIComponent(location.pathname + location.search)}`;
-      a.textContent = words.signIn;
-    }
+    if (!place || live.ended || state === live.line) return;
+    live.line = state;
+    const at = new Date(live.freshAt).toLocaleTimeString(language, { timeStyle: "short" });
+    place.textContent = state && words[state].replace("{time}", at) + " ";
+    if (state !== "ended") return;
+    const a = place.appendChild(document.createElement("a"));
+    a.href = `${words.signInUrl}?next=${encodeURIComponent(location.pathname + location.search)}`;
+    a.textContent = words.signIn;
   }
 
-  function troubled() { // says so after 10 s, and after a minute what happens instead
-    if (lineTimers.length || live.ended) return;
-    lineTimers = [
-      later(10000, () => line(navigator.onLine ? words.reconnecting : offlineText())),
-      later(60000, () => navigator.onLine && line(words.polling)),
-    ];
+  function standing() { // what there is to say: nothing at first, after a minute what still works
+    const lasts = live.since ? Date.now() - live.since : 0;
+    if (!navigator.onLine) return "offline";
+    if (lasts < 59900) return lasts < 9900 ? "" : "reconnecting";
+    return live.freshAt > live.since && Date.now() - live.freshAt < 90000 ? "polling" : "offline";
+  }
+
+  function troubled() {
+    if (!holds || live.since) return;
+    live.since = Date.now();
+    lineTimers = [10000, 60000].map((wait) => later(wait, () => line(standing())));
   }
 
   function well() {
     lineTimers.forEach(clearTimeout);
-    lineTimers = [];
-    if (!live.ended) line("");
+    live.since = 0;
+    line(standing());
   }
 
-  function offlineText() {
-    const at = new Date(live.freshAt).toLocaleTimeString(language, { timeStyle: "short" });
-    return words.offline.replace("{time}", at);
-  }
-
-  function end() {
-    live.ended = true;
-    well();
+  function end(state) { // for good; what the popover showed is not for whoever comes next
     stop();
-    line(words.ended + " ", true);
-    channel?.postMessage({ ended: true });
+    well();
+    line(state);
+    live.ended = true;
+    $("#popover").hidePopover?.();
+    $("#popover").replaceChildren();
   }
+
+  const signedOut = () => { channel?.postMessage({ ended: true }); end("ended"); };
 
   async function refresh() { // one at a time; asked again meanwhile, it goes once more
     if (live.ended) return;
@@ -95,16 +102,20 @@ function usePatientNotifications(center) {
     fetching = true;
     try {
       const response = await fetch(syncUrl(), { headers: { "HX-Request": "true" } });
-      if (response.status === 401) return end();
-      if (!response.ok) return;
+      if (response.status === 401) return signedOut();
+      if (!response.ok) throw response;
       htmx.swap(document.body, await response.text(), { swapStyle: "none" });
       live.freshAt = Date.now();
       took();
+      if (socket?.readyState === WebSocket.OPEN) well();
     } catch { troubled(); } finally {
       fetching = false;
+      if (live.since && !live.ended) line(standing());
       if (again) { again = false; refresh(); }
     }
   }
+
+  const refreshAll = () => { tell({}); refresh(); };
 
   function syncUrl() {
     const query = new URLSearchParams();
@@ -125,10 +136,12 @@ function usePatientNotifications(center) {
     if (pill && !$("#list li")) fill(pill, true); // nothing there that could move
   }
 
-  function announce(news) { // how many, never what; at most once in 10 s, in the tab being read
-    const wait = live.spokenAt + 10000 - Date.now();
+  function announce(news) { // how many, never what: those of 2 s together, once in 10 s, where it is read
+    const isTime = due;
+    due = false;
     if (live.heard === null || document.hidden || !news.announce) { live.heard = live.seq; return; }
-    if (wait > 0) { clearTimeout(live.soon); live.soon = later(wait, refresh); return; }
+    const wait = Math.max(2000, live.spokenAt + 10000 - Date.now());
+    if (!isTime) { soon ??= later(wait, () => { soon = null; due = true; refresh(); }); return; }
     live.spokenAt = Date.now();
     live.heard = live.seq;
     say(news.announce);
@@ -136,84 +149,101 @@ function usePatientNotifications(center) {
   }
 
   function hear(frame) {
+    if (frame.ended) return end("ended");
     if ("line" in frame) return line(frame.line);
     if (frame.event === "pong") return;
-    if (frame.ended) { live.ended = true; well(); return line(words.ended + " ", true); }
     if (typeof frame.unread === "number") setCount(frame.unread);
     refresh();
   }
 
   function connect() {
     clearTimeout(retry);
-    if (live.ended || socket || !navigator.onLine) return;
+    if (!holds || socket || !navigator.onLine) return;
     const since = live.seq ? `&since=${live.seq}` : "";
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     socket = new WebSocket(`${scheme}://${location.host}${ws}?events=only${since}`);
     socket.onopen = () => {
       live.failures = live.silence = 0;
-      clearInterval(poll);
-      poll = 0;
+      poll = clearInterval(poll);
       beat = setInterval(listenFor, 25000);
       well();
-      refresh();
+      refreshAll();
     };
     socket.onmessage = (message) => {
       const frame = JSON.parse(message.data);
       live.silence = 0;
       hear(frame);
-      channel?.postMessage(frame);
+      tell(frame);
     };
     socket.onclose = ({ code }) => {
-      socket = null;
-      clearInterval(beat);
-      if (code >= 4400 && code < 4500) return end();
-      if (!release) return; // we let go ourselves
+      hangUp();
+      if (code === 4401) return signedOut();
+      if (code >= 4400 && code < 4500) return end("stopped");
       live.failures += 1;
       troubled();
-      if (live.failures >= 3 && !poll) poll = setInterval(refresh, 60000);
+      line(standing());
+      if (live.failures >= 3 && !poll) { poll = setInterval(refreshAll, 60000); refreshAll(); }
       const most = Math.min(60000, 500 * 2 ** live.failures);
       retry = later(500 + Math.random() * (most - 500), connect);
     };
   }
 
-  function listenFor() { // a line that answers nothing for two beats is dead, whatever it says
-    if (live.silence >= 2) return socket?.close();
-    live.silence += 1;
-    if (socket?.readyState === WebSocket.OPEN) socket.send("ping");
+  function hangUp() {
+    clearInterval(beat);
+    if (!socket) return;
+    socket.onclose = null;
+    socket.close();
+    socket = null;
   }
 
-  function start() { // the first tab to get the lock holds the socket; the others wait in line
-    clearTimeout(rest);
-    if (release || live.ended) return;
-    if (!navigator.locks) { release = () => {}; return connect(); }
+  function listenFor() { // a line that answers nothing for two beats is dead, whatever it says
+    if (live.since) refresh();
+    if (live.silence >= 2) return socket.onclose({});
+    live.silence += 1;
+    if (socket.readyState === WebSocket.OPEN) socket.send("ping");
+  }
+
+  function start(steal) { // the first tab to get the lock holds the socket; the others wait in line
+    if (release || live.ended || document.hidden) return;
     const given = new AbortController();
-    release = () => given.abort();
-    navigator.locks.request(name, { signal: given.signal }, () => new Promise((resolve) => {
+    const hold = () => new Promise((resolve) => {
+      if (given.signal.aborted) return resolve();
       release = resolve;
+      holds = true;
       connect();
-    })).catch(() => {});
+    });
+    release = () => given.abort();
+    if (!navigator.locks) return hold();
+    navigator.locks.request(name, steal ? { steal } : { signal: given.signal }, hold).catch(() => {
+      if (holds && !given.signal.aborted) { stop(); start(); } // another tab took it
+    });
   }
 
   function stop() {
     clearTimeout(retry);
     clearInterval(poll);
-    poll = 0;
-    const let_go = release;
-    release = null;
-    socket?.close();
-    let_go?.();
+    hangUp();
+    release?.();
+    release = holds = poll = null;
   }
 
-  channel?.addEventListener("message", ({ data }) => hear(data));
+  channel?.addEventListener("message", ({ data }) => {
+    if (!data.patient || data.patient === patient) hear(data);
+  });
+  const wake = () => { // the tab that holds the line may be asleep: the one in front takes it
+    if (!holds) { stop(); start(true); }
+    refresh();
+  };
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) rest = later(30000, stop);
-    else { start(); refresh(); }
+    clearTimeout(rest);
+    document.hidden ? rest = later(30000, stop) : wake();
   });
   addEventListener("online", () => { well(); start(); connect(); refresh(); });
-  addEventListener("offline", () => line(offlineText()));
+  addEventListener("offline", () => { hangUp(); line("offline"); });
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => event.persisted && start());
-  document.addEventListener("htmx:afterOnLoad", () => release && connect()); // it answers again
+  document.addEventListener("freeze", stop);
+  addEventListener("pageshow", ({ persisted }) => persisted && wake());
+  document.addEventListener("htmx:afterOnLoad", connect); // it answers again
   start();
 }
 
@@ -418,4 +448,4 @@ if ($("#center")) {
   showCount();
   usePopover($("#bell"), $("#popover"), $("#center").dataset.popover);
   usePatientNotifications($("#center"));
-}
+} else if (location.pathname === words.signInUrl) channel?.postMessage({ ended: true }); // the other tabs

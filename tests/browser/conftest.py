@@ -147,7 +147,8 @@ def visitor(browser: Browser, site: Site, desk: Desk) -> Iterator[Callable[..., 
 
 def axe(page: Page) -> list[str]:
     """Return what the accessibility checker finds on a page, a line a rule."""
-    page.evaluate(axe_script().read_text())
+    if not page.evaluate("() => Boolean(window.axe)"):
+        page.evaluate(axe_script().read_text())
     found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
     assert found["passes"], "the checker did not look at anything"
     return [

@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
+from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
-from notifications import clock, consent, contacts, preferences
-from notifications.enums import (
-    OPEN_STATUSES,
-    DeliveryStatus,
-    PatientNotificationType,
-    Purpose,
-)
+from notifications import calls, clock, consent, contacts, preferences
+from notifications.enums import OPEN_STATUSES, DeliveryStatus, PatientNotificationType, Purpose
 from notifications.models import Delivery, ScheduledNotification
 from notifications.providers.outbox import OutboxMessage
 from notifications.services import patient_notification_service as service
 from portal import services
-from portal.models import Appointment, Guardianship, Location, Practice, Provider, User
+from portal.models import Appointment, Guardianship, Location, PatientForm, Practice, Provider, User
 from portal.notification_types._visit import visit_fields
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
+from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
+from portal.notification_types.system_alert import SystemAlertPayload
 from tests.browser.desk import PASSWORD
 from tests.browser.markers import equip, seat, sent_to, tell_all, traces, under_way
 
@@ -103,8 +103,67 @@ def remind(*, patient_id: UUID) -> str:
     return str(visit.pk)
 
 
+def ask_for_form(*, patient_id: UUID, kind: str = "health_history") -> str:
+    """Ask for a form before a visit, of which the patient hears; return the form's id."""
+    visit = Appointment.objects.get(pk=remind(patient_id=patient_id))
+    form = services.request_form(
+        patient_id=patient_id, appointment_id=visit.pk, kind=kind, actor=ACTOR
+    )
+    payload = FormsDuePayload(**visit_fields(visit), forms=form.name)
+    service.create_notification(patient_id=patient_id, payload=payload, subject=visit.subject)
+    return str(form.pk)
+
+
+def bill(*, patient_id: UUID, dollars: str = "120.50") -> str:
+    """Issue a statement that is due in three weeks; return its id."""
+    due_on = clock.now().date() + timedelta(days=21)
+    row = services.issue_statement(
+        patient_id=patient_id, amount=Decimal(dollars), due_on=due_on, actor=ACTOR
+    )
+    return str(row.pk)
+
+
+def answers_to(*, form_id: UUID) -> dict[str, Any] | None:
+    return PatientForm.objects.get(pk=form_id).answers
+
+
+def furnish(*, patient_id: UUID, address: str) -> dict[str, str]:
+    """Give a patient one of everything their pages show; return the ids by their names."""
+    email = contacts.add(patient_id=patient_id, kind="email", value=address, actor=ACTOR)
+    contacts.mark_verified(contact_id=email.pk, actor=ACTOR)
+    visit = UUID(remind(patient_id=patient_id))
+    form = services.request_form(
+        patient_id=patient_id, kind="health_history", appointment_id=visit, actor=ACTOR
+    )
+    due = (clock.now() + timedelta(days=20)).date()
+    bill = services.issue_statement(
+        patient_id=patient_id, amount=Decimal("1240.50"), due_on=due, actor=ACTOR
+    )
+    tell(patient_id=patient_id, texts=["A-very-long-word-" * 12], priority="high")
+    told = tell(patient_id=patient_id, texts=["Quick"], priority="urgent")
+    return {
+        "contact_id": str(email.pk),
+        "visit_id": str(visit),
+        "form_id": str(form.pk),
+        "statement_id": str(bill.pk),
+        "notification_id": told[0],
+        "kind": "phone",
+        "token": preferences.unsubscribe_token(patient_id=patient_id, type_key="hygiene_recall"),
+    }
+
+
 def visit_status(*, visit_id: UUID) -> str:
     return Appointment.objects.get(pk=visit_id).status
+
+
+def confirmed_at(*, visit_id: UUID) -> str:
+    return str(Appointment.objects.get(pk=visit_id).confirmed_at)
+
+
+def calls_to_make(*, patient_id: UUID) -> list[list[str]]:
+    """Return why a patient is to be called, and what they wrote about it."""
+    to_make = calls.to_make().filter(patient_id=patient_id)
+    return [[call.reason, call.note or ""] for call in to_make]
 
 
 def unread(*, patient_id: UUID) -> int:
@@ -119,6 +178,46 @@ def give_email(*, patient_id: UUID, address: str) -> None:
     """Give a patient a verified address."""
     made = contacts.add(patient_id=patient_id, kind="email", value=address, actor=ACTOR)
     contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+
+
+def give_number(*, patient_id: UUID, number: str) -> None:
+    """Give a patient a verified number and record that they agreed to texts about care."""
+    made = contacts.add(patient_id=patient_id, kind="phone", value=number, actor=ACTOR)
+    made = contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+    consent.record(
+        contact=made,
+        purpose=Purpose.TREATMENT,
+        granted=True,
+        wording=consent.CURRENT_TEXT_WORDING,
+        source="desk",
+        actor=ACTOR,
+    )
+
+
+def warn(*, patient_id: UUID) -> str:
+    """Send what is always e-mailed: news of the account; return its id."""
+    payload = SystemAlertPayload(text="A new address was added.")
+    return str(service.create_notification(patient_id=patient_id, payload=payload).pk)
+
+
+def became(*, notification_id: UUID, channel: str) -> str:
+    """Return where one way of a message stands once the worker has decided, in 20 s at most."""
+    row = Delivery.objects.filter(notification_id=notification_id, channel=channel)
+    for _ in range(200):
+        status = row.values_list("status", flat=True).get()
+        if status not in (DeliveryStatus.PLANNED, DeliveryStatus.SENDING):
+            return status
+        sleep(0.1)
+    return "nothing yet"
+
+
+def live_where_it_is_day(*, patient_id: UUID) -> str:
+    """Let a patient live where texts may go now; return the hour there, from 9 to 18."""
+    zones = ("America/New_York", "Pacific/Honolulu", "Asia/Tokyo", "Europe/Lisbon")
+    hours = {zone: clock.now().astimezone(ZoneInfo(zone)).hour for zone in zones}
+    zone, hour = next((zone, hour) for zone, hour in hours.items() if 9 <= hour <= 18)
+    User.objects.filter(pk=patient_id).update(zone=zone)
+    return str(hour)
 
 
 def reach(*, patient_id: UUID) -> None:
@@ -144,11 +243,15 @@ def send_example(*, patient_id: UUID, type_key: str) -> str:
 
 
 def left(*, notification_id: UUID) -> dict[str, Any]:
-    """Return what left of a message so far, by channel, once nothing of it is still to leave."""
+    """Wait until nothing of a message is still to leave; return what left, by channel."""
     rows = Delivery.objects.filter(notification_id=notification_id)
-    if rows.filter(status__in=[*OPEN_STATUSES, DeliveryStatus.SENDING]).exists():
-        return {}
-    ids = [str(row.pk) for row in rows]
+    going = rows.filter(status__in=[*OPEN_STATUSES, DeliveryStatus.SENDING])
+    ends = monotonic() + 20
+    while going.all().exists():
+        if monotonic() > ends:
+            raise TimeoutError("the worker did not send it")
+        sleep(0.1)
+    ids = [str(row.pk) for row in rows.all()]
     return {row.channel: row.content for row in OutboxMessage.objects.filter(delivery_id__in=ids)}
 
 

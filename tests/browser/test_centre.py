@@ -153,22 +153,6 @@ def test_p14_mark_all_names_and_keeps_to_the_filter(site, visitor, desk, ana):
     expect(page.locator("#bell .badge")).to_have_text("1")
 
 
-@pytest.mark.browser_short
-@pytest.mark.req("P-07")
-def test_confirming_ends_the_question(visitor, desk, ana):
-    visit = desk.remind(patient_id=ana.id)
-    page = visitor().sign_in(ana, CENTRE)
-
-    page.locator("#list").get_by_role("button", name="Confirm").click()
-
-    expect(page.locator("#list .done-line")).to_contain_text("Confirmed")
-    expect(page.locator("#list").get_by_role("button", name="Confirm")).to_have_count(0)
-    expect_focus(page)
-    assert desk.visit_status(visit_id=visit) == "confirmed"
-    page.get_by_role("link", name="Visits").click()
-    expect(page.get_by_text("You confirmed this visit")).to_be_visible()
-
-
 @pytest.mark.req("P-11")
 def test_p11_every_row_action_works_by_keyboard_and_keeps_the_focus(visitor, desk, ana):
     desk.remind(patient_id=ana.id)

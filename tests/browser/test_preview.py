@@ -6,8 +6,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Person
-from tests.rig.processes import HOST
+from tests.browser.conftest import Person, axe
 
 pytestmark = pytest.mark.browser
 
@@ -33,18 +32,10 @@ def shown(page, channel: str) -> str:
     return words(page.locator(f"#sample-{channel} + .sample .words").text_content())
 
 
-def what_left(page, desk, message: str) -> dict:
-    """Wait until the worker has sent a message; return what left."""
-    for _look in range(100):
-        if left := desk.left(notification_id=message):
-            return left
-        page.wait_for_timeout(100)
-    raise AssertionError("the worker sent nothing in ten seconds")
-
-
 @pytest.mark.req("P-40")
 def test_p40_a_sample_is_word_for_word_what_the_worker_then_sends(visitor, desk, reached):
-    page = visitor().sign_in(reached, PREVIEW)
+    window = visitor()
+    page = window.sign_in(reached, PREVIEW)
     expect(page.locator("#type")).to_have_value("appointment_reminder")
     samples = {channel: shown(page, channel) for channel in ("email", "sms", "in_app")}
     subject = page.locator("#sample-email + .sample .subject").inner_text()
@@ -52,12 +43,12 @@ def test_p40_a_sample_is_word_for_word_what_the_worker_then_sends(visitor, desk,
     expect(page.locator("#sample-email + .sample .words")).to_be_visible()
 
     message = desk.send_example(patient_id=reached.id, type_key="appointment_reminder")
-    left = what_left(page, desk, message)
+    left = desk.left(notification_id=message)
 
     assert words(left["email"]["text"]) == samples["email"]
     assert left["email"]["subject"] == subject
     assert words(left["sms"]["text"]) == samples["sms"]
-    page.goto(f"http://{HOST}:{page.url.split(':')[2].split('/')[0]}/notifications/{message}/")
+    page.goto(f"{window.site.url}/notifications/{message}/")
     assert words(page.locator(".letter-text").inner_text()) == samples["in_app"]
 
 
@@ -73,6 +64,7 @@ def test_p40_next_shows_the_moment_of_the_plan_and_the_select_another_sample(
     assert datetime.fromisoformat(moment) == datetime.fromisoformat(due_at)
     expect(page.locator("#coming ~ .group").first).to_contain_text("About your visit on")
 
+    assert axe(page) == []
     page.get_by_label("Kind of message").select_option("lab_results")
     expect(page).to_have_url(re.compile(r"\?type=lab_results$"))
     expect(page.locator("#sample-sms")).to_contain_text("You have not turned this on")
@@ -89,7 +81,7 @@ def test_p18_texts_turned_off_send_none_and_all_who_may_ask_read_why_and_since_w
     expect(page.locator("#saved-appointment_reminder")).to_contain_text("Saved")
 
     message = desk.send_example(patient_id=reached.id, type_key="appointment_reminder")
-    left = what_left(page, desk, message)
+    left = desk.left(notification_id=message)
     assert "email" in left
     assert "sms" not in left
 
@@ -99,6 +91,7 @@ def test_p18_texts_turned_off_send_none_and_all_who_may_ask_read_why_and_since_w
     newest = page.locator("main ol li").first
     expect(newest).to_contain_text("Texts for visit reminders turned off.")
     expect(newest).to_contain_text(re.compile(r"By you, \w{3}, \w{3} \d+ at \d+:\d\d [AP]M"))
+    assert axe(page) == []
     page.goto(f"{window.site.url}{PREVIEW}")
     expect(page.locator("#sample-sms")).to_contain_text("You turned this off on")
 

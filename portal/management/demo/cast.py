@@ -111,3 +111,14 @@ TROUBLE = {
 # One number for three people of different ages.
 HOUSEHOLD = ("Peter Walsh", "Nora Walsh", "Tim Walsh")
 CHILDREN = (("Lucas", "2016-05-14"), ("Sofia", "2019-09-02"))
+
+# What Ana answered about her insurance.
+INSURANCE = {
+    "has_insurance": "yes",
+    "company": "Example Dental Plans",
+    "plan": "Family Plus",
+    "member_id": "EX-0000-1234",
+    "holder": "self",
+    "employer": "Example Books",
+    "is_true": "yes",
+}

@@ -1,19 +1,21 @@
-"""What the demo's desk keeps beside the book: statements, planned treatment, a waiting list."""
+"""What the demo's desk keeps beside the book: statements, forms, treatment, a waiting list."""
 
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
+from notifications import clock
 from portal import services
-from portal.management.demo import ACTOR
+from portal.management.demo import ACTOR, cast
 from portal.management.demo.book import Book, office_hour
 from portal.management.demo.people import Clinic
 from portal.management.demo.play import Act, Stage
-from portal.models import Appointment, Opening, Statement, User
+from portal.models import Appointment, Opening, PatientForm, Statement, User
 
 
 def keep_the_desk(clinic: Clinic, *, book: Book, stage: Stage) -> None:
-    """Let the desk issue statements and take payments, note treatment, and offer a free time."""
+    """Let the desk take payments, ask for forms, note treatment, and offer a free time."""
     _bill(clinic, stage=stage)
+    _ask_for_forms(clinic.ana, stage=stage)
     _agree_on_treatment(clinic, stage=stage)
     _offer_a_time(clinic, book=book, stage=stage)
 
@@ -63,6 +65,38 @@ def _pay(patient: User) -> Statement:
     return services.pay_statement(
         statement_id=row.pk, paid_with="card ending in 0000", receipt_number="R-1001", actor=ACTOR
     )
+
+
+# -- forms ----------------------------------------------------------------------------------------
+
+
+def _ask_for_forms(ana: User, *, stage: Stage) -> None:
+    """Ana has told of her insurance; her health history and a form on paper are still to come."""
+    _at(stage, ana, 19, lambda: _form(ana, kind="insurance_details"))
+    _at(stage, ana, 18, lambda: _fill_in(ana))
+    _at(stage, ana, 2.5, lambda: _form(ana, kind="health_history"))
+    _at(stage, ana, 2.5, lambda: _form(ana, name="X-ray consent"))
+
+
+def _form(patient: User, **asked: str) -> PatientForm:
+    return services.request_form(
+        patient_id=patient.pk, appointment_id=_next_visit(patient).pk, actor=ACTOR, **asked
+    )
+
+
+def _fill_in(patient: User) -> PatientForm:
+    form = PatientForm.objects.get(patient=patient, completed_at=None)
+    return services.fill_in(
+        form_id=form.pk,
+        patient_id=patient.pk,
+        answers=cast.INSURANCE,
+        actor=f"user:{patient.pk}",
+    )
+
+
+def _next_visit(patient: User) -> Appointment:
+    ahead = Appointment.objects.filter(patient=patient, status__in=Appointment.UPCOMING)
+    return ahead.filter(starts_at__gt=clock.now()).earliest("starts_at")
 
 
 # -- planned treatment ----------------------------------------------------------------------------

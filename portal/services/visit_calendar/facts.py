@@ -12,7 +12,7 @@ class VisitFacts:
 
     `told_at` is when the patient last heard of the visit, `forms_told_at` of its forms;
     `closed_at` when it was marked as missed, None where nobody knows; all aware. `open_forms` are
-    names.
+    names. `is_to_move`: the patient asked for another time, and nobody has called them yet.
     """
 
     visit: Appointment
@@ -23,3 +23,9 @@ class VisitFacts:
     forms_told_at: datetime | None = None
     closed_at: datetime | None = None
     last_review_at: datetime | None = None
+    is_to_move: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        """Return whether there is nothing to ask: they come, or want another time."""
+        return self.is_to_move or self.visit.status == Appointment.Status.CONFIRMED

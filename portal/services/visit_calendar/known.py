@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import Min, Q
 
-from notifications import clock, plans
+from notifications import calls, clock, plans
+from notifications.enums import CallReason
 from notifications.plans import Plan
 from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment, ClosedDay, PatientForm, ReminderRule
@@ -32,6 +33,7 @@ class Known:
     forms: dict[UUID, list[str]] = field(default_factory=dict)
     first_kept: dict[UUID, datetime] = field(default_factory=dict)  # by patient
     reviews: list[Plan] = field(default_factory=list)
+    to_move: Collection[str] = ()  # subjects
 
     def hours(self, visit: Appointment) -> Hours:
         here = visit.location
@@ -50,6 +52,7 @@ class Known:
             forms_told_at=self.told_of_forms.get(visit.subject),
             closed_at=closed_at,
             last_review_at=self._last_review(visit),
+            is_to_move=visit.subject in self.to_move,
         )
 
     def plans(
@@ -94,6 +97,7 @@ def known_about(
             patient_ids={visit.patient_id for visit in visits},
             type_key=ReviewRequestPayload.type_key,
         )
+    known.to_move = calls.open_about(subjects=subjects, reason=CallReason.MOVE)
     ask = notification_scheduler_service.last_told
     known.told = ask(subjects=subjects) if told is None else told
     if known.forms:

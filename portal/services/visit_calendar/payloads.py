@@ -39,10 +39,10 @@ def payload_of_step(
         return TreatmentFollowupPayload(
             **_past_fields(visit), treatment=visit.treatment, watch_for=visit.watch_for or ""
         )
-    reach_by = _reach_by(rule, visit, hours=hours, due_at=due_at)
+    reach_by = _reach_by(rule, facts, hours=hours, due_at=due_at)
     return AppointmentReminderPayload(
         **visit_fields(visit),
-        asks_to_confirm=_asks(rule, visit, due_at=due_at),
+        asks_to_confirm=_asks(rule, facts, due_at=due_at),
         saves_the_date=rule.what == What.SAVE_THE_DATE,
         # What only reminds takes over from what only reminds: a ladder is climbed to its end.
         current_until=expires_at if reach_by is None else max(expires_at, reach_by),
@@ -62,21 +62,20 @@ def _past_fields(visit: Appointment) -> dict[str, Any]:
     }
 
 
-def _asks(rule: ReminderRule, visit: Appointment, *, due_at: datetime) -> bool:
-    if visit.status == Appointment.Status.CONFIRMED or rule.what == What.SAVE_THE_DATE:
+def _asks(rule: ReminderRule, facts: VisitFacts, *, due_at: datetime) -> bool:
+    if facts.is_answered or rule.what == What.SAVE_THE_DATE:
         return False
-    return rule.what == What.CONFIRM or visit.starts_at - due_at >= ASKS_AT_LEAST
+    return rule.what == What.CONFIRM or facts.visit.starts_at - due_at >= ASKS_AT_LEAST
 
 
 def _reach_by(
-    rule: ReminderRule, visit: Appointment, *, hours: Hours, due_at: datetime
+    rule: ReminderRule, facts: VisitFacts, *, hours: Hours, due_at: datetime
 ) -> datetime | None:
     """Return by when a ladder has to reach the patient; None where there is none to climb.
 
-    Who has confirmed, or is asked when nobody is there any more before the visit, climbs none.
+    Who has answered, or is asked when nobody is there any more before the visit, climbs none.
     """
-    is_answered = visit.status == Appointment.Status.CONFIRMED
-    if not rule.ladder or is_answered:
+    if not rule.ladder or facts.is_answered:
         return None
-    reach_by = hours.last_closing_before(hours.day_of(visit.starts_at))
+    reach_by = hours.last_closing_before(hours.day_of(facts.visit.starts_at))
     return reach_by if reach_by is not None and reach_by > due_at else None
