@@ -375,7 +375,10 @@ function usePopover(bell, popover, source) {
     popover.setAttribute("aria-busy", "true");
     later(0, () => popover.focus());
     htmx.ajax("GET", source, { source: popover, target: popover, swap: "innerHTML" })
-      .catch(said).finally(() => popover.removeAttribute("aria-busy"));
+      .catch(said).finally(() => {
+        popover.removeAttribute("aria-busy");
+        if (document.activeElement === document.body) popover.focus(); // it was on what is gone
+      });
   };
   popover.addEventListener("click", ({ target }) => target.closest("[data-again]") && load());
   popover.addEventListener("toggle", ({ newState }) => {
