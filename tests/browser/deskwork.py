@@ -28,10 +28,10 @@ from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from portal.notification_types.system_alert import SystemAlertPayload
 from tests.browser.desk import PASSWORD
-from tests.browser.markers import left, reach, seat, tell_all, traces, under_way
+from tests.browser.markers import equip, seat, sent_to, tell_all, traces, under_way
 
 ACTOR = "system:desk"
-WITH_MARKERS = (left, reach, seat, tell_all, traces, under_way)
+WITH_MARKERS = (equip, seat, sent_to, tell_all, traces, under_way)
 
 
 def admit(*, email: str, first_name: str, language: str = "en") -> str:
