@@ -50,9 +50,10 @@ def test_p01_anothers_pages_answer_like_ones_that_do_not_exist(visitor, desk, an
     for theirs in addresses_of(bens):
         nobodys = UUID.sub(str(uuid4()), theirs)
         for method in ("GET", "POST"):
+            given = {"method": method, "headers": headers}
+            given |= {"form": {"name": "Mine"}} if method == "POST" else {}
             answers = [
-                page.request.fetch(f"{page.url[:-1]}{path}", method=method, headers=headers)
-                for path in (theirs, nobodys)
+                page.request.fetch(f"{page.url[:-1]}{path}", **given) for path in (theirs, nobodys)
             ]
             statuses = {answer.status for answer in answers}
             assert statuses in ({404}, {405}), f"{method} {theirs}: {statuses}"
