@@ -228,7 +228,16 @@ def zone_choices(current: str = "") -> list[tuple[str, str]]:
         near.insert(0, (current, _named(current, _city(current))))
     rest = sorted(zone for zone in available_timezones() if "/" in zone and zone[0].isupper())
     others = [(zone, _city(zone)) for zone in rest if zone not in ZONES and _is_place(zone)]
-    return [("", _("The practice's time zone")), *near, (_("Other places"), others)]
+    return [("", _practices(current)), *near, (_("Other places"), others)]
+
+
+def _practices(current: str) -> str:
+    """Return what having no zone of one's own means; with the time, for whom it is so now."""
+    if current:
+        return _("The practice's time zone")
+    zone = str(timezone.get_current_timezone())
+    named = _named(zone, str(ZONES.get(zone, _city(zone))))
+    return _("%(zone)s (as at the practice)") % {"zone": named}
 
 
 def _named(zone: str, label: str) -> str:

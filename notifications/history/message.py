@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from notifications import clock, policy, rendering
-from notifications.enums import PatientNotificationChannel
+from notifications.enums import PatientNotificationChannel, PatientNotificationType
 from notifications.facts import facts_for
 from notifications.history.words import (
     channel_label,
@@ -77,7 +77,7 @@ def what_the_patient_did(notification: PatientNotification) -> list[HistoryEntry
     """Return when it was read, answered and put away, and when it ended; oldest first."""
     moments = [
         ("read", notification.read_at, _("Read")),
-        ("acted", notification.acted_at, _("Answered")),
+        ("acted", notification.acted_at, _words_of_answer(notification)),
         ("dismissed", notification.dismissed_at, _("Dismissed")),
         ("archived", notification.archived_at, _("Archived")),
         ("expired", notification.expired_at, _("No longer current")),
@@ -91,6 +91,13 @@ def what_the_patient_did(notification: PatientNotification) -> list[HistoryEntry
         if at is not None
     ]
     return sorted(did, key=lambda entry: entry.at)
+
+
+def _words_of_answer(notification: PatientNotification) -> str:
+    """Return what became of what a message asks. Where it leads, the desk may have done it."""
+    leads_to = getattr(PatientNotificationType.get(notification.type), "leads_to", "")
+    was_done = bool(leads_to) and notification.action_taken == leads_to
+    return _("Dealt with") if was_done else _("Answered")
 
 
 def calls_about(

@@ -63,6 +63,7 @@ class Question:
 
     def complaint(self, answer: Any) -> str:
         """Return what is wrong with an answer, a sentence for the patient; empty: nothing."""
+        answer = answer.strip() if isinstance(answer, str) else answer
         if answer in ("", [], None):
             return self._missing() if self.required else ""
         if not self._is_shaped(answer):
@@ -129,6 +130,11 @@ class Questionnaire:
         found = {each.key: each.complaint(answers.get(each.key)) for each in self.questions}
         strange = {key: _("This was not asked.") for key in answers if key not in found}
         return {key: words for key, words in (found | strange).items() if words}
+
+    def kept(self, answers: Mapping[str, Answer]) -> dict[str, Answer]:
+        """Return answers, none of them wrong, as they are kept: without those that are empty."""
+        found = {each.key: each.kept(answers.get(each.key) or "") for each in self.questions}
+        return {key: answer for key, answer in found.items() if answer}
 
     def check_definition(self) -> None:
         """Raise ImproperlyConfigured for questions that cannot be asked like this."""

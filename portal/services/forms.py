@@ -99,8 +99,7 @@ def fill_in(
         raise Refused(_("This form is on paper. Ask for it at the desk."), field="form_id")
     for key, complaint in asked.complaints(answers).items():
         raise Refused(complaint, field=key)
-    given = {key: answer for key, answer in answers.items() if answer}
-    return complete_form(form_id=form.pk, answers=given, actor=actor)
+    return complete_form(form_id=form.pk, answers=asked.kept(answers), actor=actor)
 
 
 def _title_of(asked: Questionnaire | None, patient: User) -> str:

@@ -95,6 +95,19 @@ def test_p08_settings(page, desk, ana):
     assert not desk.is_on(patient_id=ana.id, type_key="appointment_reminder", channel="email")
     assert desk.is_on(patient_id=ana.id, type_key="lab_results", channel="email")
 
+    page.get_by_role("button", name="Reset to recommended").click()
+    expect(box).to_be_checked()
+    page.get_by_role("button", name="Undo").click()
+    expect(box).not_to_be_checked()
+    page.get_by_text("Pause all...").click()
+    page.get_by_role("button", name="1 week").click()
+    expect(page.get_by_text("Messages are paused until")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_label("Keep quiet hours").uncheck()
+    page.locator("#quiet").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Quiet hours saved.")).to_be_visible()
+    expect(page.get_by_text("No quiet hours:")).to_be_visible()
+
 
 def test_p08_signing_out(page, visitor):
     page.locator(".top summary").click()
