@@ -2,25 +2,12 @@
 
 from django.urls import include, path
 
-from portal.views import (
-    bulk,
-    centre,
-    changes,
-    contacts,
-    devices,
-    general,
-    home,
-    message,
-    preview,
-    private,
-    questionnaires,
-    sent,
-    settings,
-    statements,
-    unsubscribe,
-    visits,
-    worker,
-)
+from portal.views import home, unsubscribe, visits, worker
+from portal.views.messages import bulk, centre, message, sent
+from portal.views.paperwork import questionnaires, statements
+from portal.views.preview import page as preview
+from portal.views.settings import changes, contacts, devices, general, private
+from portal.views.settings import sheet as settings
 
 settings_pages = [
     path("", settings.NotificationSettingsPage.as_view(), name="settings"),

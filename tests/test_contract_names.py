@@ -19,7 +19,7 @@ from notifications.models import PatientNotification, PatientNotificationPrefere
 from notifications.types import NotificationPayload
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.notification_types.lab_results import LabResultsPayload
-from portal.views.settings import NotificationSettingsPage
+from portal.views.settings.sheet import NotificationSettingsPage
 
 VOCABULARY = {
     "appointment_reminder",

@@ -15,7 +15,7 @@ from notifications.models import AuditEvent, ContactPoint
 from notifications.types import Refused
 from portal import services
 from portal.models import Guardianship
-from portal.views.devices import label_of
+from portal.views.settings.devices import label_of
 from tests.clinic import DESK
 from tests.conftest import signed_in
 from tests.crowd import side_by_side

@@ -14,7 +14,7 @@ from notifications import clock, consent, contacts, preferences
 from notifications.enums import ContactStatus, Digest, Purpose
 from notifications.models import AuditEvent
 from portal.models import Guardianship, User
-from portal.views.change_words import OF_AN_ADDRESS
+from portal.views.settings.change_words import OF_AN_ADDRESS
 from tests.clinic import DESK
 from tests.conftest import signed_in
 from tests.engine import ANAS_NUMBER, device_of, email_of, phone_of

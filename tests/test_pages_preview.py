@@ -13,7 +13,7 @@ from notifications.enums import PatientNotificationType
 from notifications.models import Delivery, PatientNotification, ScheduledNotification
 from portal.models import Guardianship, ReminderRule
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
-from portal.views.letters import blocks_of, without_links
+from portal.views.preview.letters import blocks_of, without_links
 from tests.clinic import DESK, a_visit, wall
 from tests.engine import NOON, email_of, phone_of, run, send
 from tests.pages import child_of, text_of

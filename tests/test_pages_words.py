@@ -21,7 +21,7 @@ SAME = {"No."}
 
 def sentences() -> set[str]:
     """Return what the templates of patients and desk ask to be translated, plurals left out."""
-    pages = [*(ROOT / "templates").glob("*.html"), *(ROOT / "templates/portal").glob("*.html")]
+    pages = [*(ROOT / "templates").glob("*.html"), *(ROOT / "templates/portal").rglob("*.html")]
     pages += (ROOT / "templates/admin").rglob("*.html")
     pages += (ROOT / "templates/registration").glob("*.html")
     pages += [path for path in (ROOT / "templates/notifications").rglob("*.*") if path.is_file()]

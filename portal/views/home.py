@@ -5,10 +5,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from notifications.services import patient_notification_service as service
-from portal.views.lists import Shown
-from portal.views.paperwork import open_paperwork
+from portal.views.messages.lists import Shown
+from portal.views.messages.rows import rows_of
+from portal.views.paperwork.to_do import open_paperwork
 from portal.views.patient import patient_page
-from portal.views.rows import rows_of
 from portal.views.visits import Visit, coming_to
 
 HOME_VISITS, HOME_MESSAGES = 2, 5

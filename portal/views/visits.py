@@ -21,12 +21,13 @@ from portal.models import Appointment, User
 from portal.services import Wish, ask_to_move, confirm, take_back, wishes_about
 from portal.services.calendar_files import calendar_file_of
 from portal.templatetags.portal import address
-from portal.views.centre import counts
-from portal.views.lists import Shown
+from portal.views.messages.centre import counts
+from portal.views.messages.lists import Shown
 from portal.views.patient import back, is_fragment, patient_page
 
 PAST = 20
-PARTS = {"card": "portal/_visit.html", "move": "portal/_move.html"}  # what an answer draws anew
+# What an answer draws anew.
+PARTS = {"card": "portal/visits/_visit.html", "move": "portal/visits/_move.html"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def visits(request: HttpRequest) -> HttpResponse:
         "past": [Visit(each) for each in past[:PAST]],
         "older": past[PAST - 1].pk if len(past) > PAST else None,
     }
-    return render(request, "portal/visits.html", context)
+    return render(request, "portal/visits/visits.html", context)
 
 
 @require_POST
@@ -169,7 +170,7 @@ def _id_in(text: str) -> UUID:
 
 def _move_page(request: HttpRequest, appointment: Appointment, form: MoveForm) -> HttpResponse:
     visit = Visit.all([appointment])[0]
-    template = PARTS["move"] if is_fragment(request) else "portal/visit_move.html"
+    template = PARTS["move"] if is_fragment(request) else "portal/visits/visit_move.html"
     context = {"visit": visit, "form": form, "focus": is_fragment(request)}
     return render(request, template, context, status=422 if form.errors else 200)
 
@@ -185,4 +186,4 @@ def _answered(request: HttpRequest, visit_id: UUID, *, said: str) -> HttpRespons
     shown = Shown()
     context = {"visit": visit, "said": said, "shown": shown, "part": PARTS[part], "focus": True}
     context |= {"form": MoveForm()} | counts(request, shown)
-    return render(request, "portal/_visit_changed.html", context)
+    return render(request, "portal/visits/_visit_changed.html", context)

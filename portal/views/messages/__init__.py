@@ -1,0 +1,1 @@
+"""The notification centre: lists, rows, one message, several at once, all that was sent."""

@@ -1,0 +1,1 @@
+"""The settings: sheet, addresses, devices, hours, wishes, and who changed what."""
