@@ -68,7 +68,7 @@ def _answer(
     context["said"] = said if chosen else _("Not saved. %(why)s") % {"why": form.complaint}
     context["general"] = chosen or preferences.settings_of(patient_id=request.patient.pk)
     status = 200 if chosen else 422
-    return render(request, f"portal/_settings_{part}.html", context, status=status)
+    return render(request, f"portal/settings/_{part}.html", context, status=status)
 
 
 def _kept(request: HttpRequest, form: OwnForm) -> preferences.GeneralSettings | None:
