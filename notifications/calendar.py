@@ -31,7 +31,7 @@ class CalendarEvent:
     summary: str
     location: str = ""
     note: str = ""  # such as whom to call
-    organizer: str  # the practice's name
+    organizer: str  # the practice, by the name strangers may read
     is_cancelled: bool = False
 
 

@@ -94,7 +94,7 @@ def calendar_of(*, payload: NotificationPayload, level: Level, profile: PatientP
     if level < Level.L1:
         return ""
     with translation.override(profile.language):
-        event = payload.calendar(practice_name=profile.practice_name)
+        event = payload.calendar(practice_name=profile.public_name)
         return calendar_file(event, now=clock.now(), is_mailed=True) if event else ""
 
 

@@ -193,6 +193,22 @@ def test_bens_device_and_anas_number_answer_her_like_nobodys(ana, ana_client, be
     assert (bens.label, carrier.handed) == ("Firefox on Linux", [])
 
 
+@pytest.mark.req("S-01")
+def test_a_mother_looks_after_her_childs_device_and_nobody_else_does(ana, ana_client, ben, carrier):
+    sam = child_of(ana)
+    device = add(sam)
+    path = f"/for/{sam.pk}{DEVICES}{device.pk}"
+    assert signed_in(ben).post(f"{path}/test/").status_code == 404
+    assert carrier.handed == []
+    answer = ana_client.post(f"{path}/test/")
+    assert answer.headers["Location"] == f"/for/{sam.pk}{SETTINGS}"
+    ana_client.post(f"{path}/name/", {"name": "Sam's tablet"})
+    assert f'action="{path}/remove/"' in text_of(ana_client.get(f"/for/{sam.pk}{SETTINGS}"))
+    assert len(carrier.handed) == 1
+    device.refresh_from_db()
+    assert device.label == "Sam's tablet"
+
+
 # -- who uses this browser ----------------------------------------------------------------------
 
 

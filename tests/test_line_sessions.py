@@ -150,3 +150,13 @@ def test_r14_a_lost_doorbell_is_made_good_by_the_timer(ana, ana_client, monkeypa
 
     frame, made = play(scenario)
     assert frame["id"] == str(made.pk)
+
+
+def test_h04_asking_for_news_never_makes_a_session_last_longer(ana_client):
+    before = Session.objects.get().expire_date
+    for _minute in range(3):
+        assert (
+            ana_client.get("/notifications/sync/", headers={"HX-Request": "true"}).status_code
+            == 200
+        )
+    assert Session.objects.get().expire_date == before

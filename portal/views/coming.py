@@ -60,8 +60,9 @@ class Coming:
 
     @property
     def waits(self) -> list[tuple[str, str]]:
-        """Return what held it back before, as (channel, why and until when)."""
-        return [(each.channel_label, why) for each in self.lines for why in each.waits_to_patient]
+        """Return what holds it back before it comes, as (channel, why and until when)."""
+        coming = [each for each in self.lines if each.goes]
+        return [(each.channel_label, why) for each in coming for why in each.waits_to_patient]
 
     @property
     def not_sent(self) -> list[tuple[str, str]]:

@@ -65,7 +65,7 @@ part?.addEventListener("submit", (event) => {
 });
 
 if (part && !isCard) state().then(show, () => show("unable"));
-if (document.querySelector(".flash, .letter .done-line")) offer();
+if (document.querySelector(":is(.flash ~ *, .letter) .done-line")) offer();
 document.addEventListener("htmx:afterRequest", ({ detail: { successful, pathInfo } }) =>
   successful && /(confirm|accept)\/$/.test(pathInfo.requestPath) && offer());
 

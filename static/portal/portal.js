@@ -8,6 +8,8 @@
 "use strict";
 
 const $ = (selector, within = document) => within.querySelector(selector);
+const $$ = (selector) => [...document.querySelectorAll(selector)];
+const on = (event, action) => document.addEventListener(event, action);
 const words = $("#words")?.dataset ?? {};
 const baseTitle = document.title;
 const later = (milliseconds, action) => setTimeout(action, milliseconds);
@@ -104,7 +106,7 @@ function usePatientNotifications(center) {
   function syncUrl() {
     const query = new URLSearchParams();
     if (live.heard !== null) query.set("since", live.heard);
-    for (const input of document.querySelectorAll("#mark-all input[type=hidden]")) {
+    for (const input of $$("#mark-all input[type=hidden]")) {
       if (["view", "category"].includes(input.name)) query.set(input.name, input.value);
       if (input.name === "up_to" && !$("#list[data-older]")) query.set("up_to", input.value);
     }
@@ -216,16 +218,16 @@ function usePatientNotifications(center) {
     if (!holds) { stop(); start(true); }
     refresh();
   };
-  document.addEventListener("visibilitychange", () => {
+  on("visibilitychange", () => {
     clearTimeout(rest);
     document.hidden ? rest = later(30000, stop) : wake();
   });
   addEventListener("online", () => { well(); start(); connect(); refresh(); });
   addEventListener("offline", () => { hangUp(); line("offline"); });
   addEventListener("pagehide", stop);
-  document.addEventListener("freeze", stop);
+  on("freeze", stop);
   addEventListener("pageshow", ({ persisted }) => persisted && wake());
-  document.addEventListener("htmx:afterOnLoad", connect); // it answers again
+  on("htmx:afterOnLoad", connect); // it answers again
   start();
 }
 
@@ -240,7 +242,7 @@ function fill(pill, quietly) { // asked for by what stays: the pill itself may b
 }
 
 function joinDays() { // what came in brings its own day headings: two of a day become one
-  for (const day of document.querySelectorAll("#list .day")) {
+  for (const day of $$("#list .day")) {
     const next = day.nextElementSibling;
     if (!next || next.dataset.day !== day.dataset.day || !day.dataset.day) continue;
     $("ol", next).prepend(...$("ol", day).children);
@@ -251,7 +253,7 @@ function joinDays() { // what came in brings its own day headings: two of a day 
 function keepPlace() { // so that Back leads to all the rows that were here
   if (!$("#list li") || $("#list[data-older]")) return;
   const here = new URL(location);
-  here.searchParams.set("through", [...document.querySelectorAll("#list li")].at(-1).dataset.seq);
+  here.searchParams.set("through", $$("#list li").at(-1).dataset.seq);
   history.replaceState(history.state, "", here);
 }
 
@@ -269,7 +271,7 @@ function comeBack() {
 
 function settle() {
   joinDays();
-  const fresh = [...document.querySelectorAll("#list li.newcomer")];
+  const fresh = $$("#list li.newcomer");
   if (fresh.length) $("#empty")?.remove();
   fresh.forEach((row) => later(200, () => row.classList.remove("newcomer")));
   if (fresh.length) keepPlace();
@@ -286,7 +288,7 @@ function settle() {
 }
 
 function countChosen() {
-  const place = $("#chosen"), ticked = document.querySelectorAll(".choose :checked").length;
+  const place = $("#chosen"), ticked = $$(".choose :checked").length;
   if (place && ticked) place.textContent = place.dataset.said.replace("{count}", ticked);
   return place?.textContent;
 }
@@ -303,7 +305,7 @@ function ago(seconds) {
 }
 
 function relate() {
-  for (const time of document.querySelectorAll("time[data-ago]")) {
+  for (const time of $$("time[data-ago]")) {
     time.dataset.ago ||= time.textContent;
     const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
     if (seconds < 7 * 86400) time.textContent = `${ago(seconds)} (${time.dataset.ago})`;
@@ -312,10 +314,10 @@ function relate() {
 
 /* -- answers to a press -- */
 
-document.addEventListener("htmx:configRequest", ({ detail }) => {
+on("htmx:configRequest", ({ detail }) => {
   const row = detail.elt.closest("li[id]");
   if (detail.verb !== "post" || detail.elt.id === "mark-all") return;
-  for (const input of document.querySelectorAll("#mark-all input[type=hidden]"))
+  for (const input of $$("#mark-all input[type=hidden]"))
     if (["view", "category", "up_to"].includes(input.name) && detail.elt.closest("li, #pop-all, #bulk"))
       detail.parameters[input.name] = input.value;
   if (!row) return;
@@ -324,13 +326,13 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   detail.parameters.list = [prefix, ...others];
 });
 
-document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+on("htmx:beforeRequest", ({ detail: { elt } }) => {
   elt.closest("li, form")?.setAttribute("aria-busy", "true");
-  for (const complaint of document.querySelectorAll(".complaint")) complaint.remove();
+  for (const complaint of $$(".complaint")) complaint.remove();
   cellState(elt, "saving", words.saving);
 });
 
-document.addEventListener("htmx:afterRequest", ({ detail: { elt, target, successful, xhr } }) => {
+on("htmx:afterRequest", ({ detail: { elt, target, successful, xhr } }) => {
   elt.closest("li, form")?.removeAttribute("aria-busy");
   if (successful && xhr.status !== 422) return;
   if (elt.dataset.cell) {
@@ -353,7 +355,7 @@ function cellState(elt, state, text) {
   if (place) { place.dataset.state = state; place.textContent = text; }
 }
 
-document.addEventListener("htmx:afterSettle", settle);
+on("htmx:afterSettle", settle);
 
 /* -- the popover -- */
 
@@ -375,7 +377,10 @@ function usePopover(bell, popover, source) {
     popover.setAttribute("aria-busy", "true");
     later(0, () => popover.focus());
     htmx.ajax("GET", source, { source: popover, target: popover, swap: "innerHTML" })
-      .catch(said).finally(() => popover.removeAttribute("aria-busy"));
+      .catch(said).finally(() => {
+        popover.removeAttribute("aria-busy");
+        if (document.activeElement === document.body) popover.focus(); // it was on what is gone
+      });
   };
   popover.addEventListener("click", ({ target }) => target.closest("[data-again]") && load());
   popover.addEventListener("toggle", ({ newState }) => {
@@ -389,8 +394,8 @@ function usePopover(bell, popover, source) {
 
 /* -- small things -- */
 
-document.addEventListener("click", ({ target }) => {
-  for (const menu of document.querySelectorAll("details.menu[open]"))
+on("click", ({ target }) => {
+  for (const menu of $$("details.menu[open]"))
     if (!menu.contains(target)) menu.open = false;
   if (target.closest("#list h3 a")) leave(target.closest("li"));
   if (target.closest("[data-print]")) print();
@@ -399,19 +404,19 @@ document.addEventListener("click", ({ target }) => {
   if (finder) takeZone($(`#${finder.dataset.zone}`));
 });
 
-document.addEventListener("keydown", ({ key, target }) => {
+on("keydown", ({ key, target }) => {
   const menu = target.closest?.("details.menu[open]");
   if (key !== "Escape" || !menu) return;
   menu.open = false;
   $("summary", menu).focus();
 });
 
-document.addEventListener("change", ({ target }) => {
+on("change", ({ target }) => {
   if (target.matches("[data-submit]")) target.form.requestSubmit();
   if (target.name === "chosen") say(countChosen());
 });
 
-document.addEventListener("reset", () => $(".choose :checked")?.focus()); // its bar goes away
+on("reset", () => $(".choose :checked")?.focus()); // its bar goes away
 
 function takeZone(select) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -420,9 +425,9 @@ function takeZone(select) {
   select.focus();
 }
 
-for (const each of document.querySelectorAll("[data-noscript]")) each.hidden = true;
-for (const each of document.querySelectorAll("[data-print], [data-zone]")) each.hidden = false;
-for (const each of document.querySelectorAll("input.switch")) each.setAttribute("role", "switch");
+for (const each of $$("[data-noscript]")) each.hidden = true;
+for (const each of $$("[data-print], [data-zone]")) each.hidden = false;
+for (const each of $$("input.switch")) each.setAttribute("role", "switch");
 relate();
 comeBack();
 setInterval(relate, 60000);

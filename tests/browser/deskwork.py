@@ -152,6 +152,19 @@ def furnish(*, patient_id: UUID, address: str) -> dict[str, str]:
     }
 
 
+def offer() -> str:
+    """Offer a free hour in a month to the waiting list; return the opening's id."""
+    starts_at = clock.now() + timedelta(days=30)
+    made = services.offer_opening(
+        provider_id=Provider.objects.get_or_create(name="Dr Lee")[0].pk,
+        location_id=clinic().pk,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=1),
+        actor=ACTOR,
+    )
+    return str(made.pk)
+
+
 def visit_status(*, visit_id: UUID) -> str:
     return Appointment.objects.get(pk=visit_id).status
 

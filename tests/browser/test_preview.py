@@ -60,9 +60,9 @@ def test_p40_next_shows_the_moment_of_the_plan_and_the_select_another_sample(
     page = visitor(width=390).sign_in(reached, PREVIEW)
 
     expect(page.locator("#next")).to_contain_text("Visit reminders")
-    moment = page.locator("#coming ~ .group time").first.get_attribute("datetime")
+    moment = page.locator("#coming ~ .day time").first.get_attribute("datetime")
     assert datetime.fromisoformat(moment) == datetime.fromisoformat(due_at)
-    expect(page.locator("#coming ~ .group").first).to_contain_text("About your visit on")
+    expect(page.locator("#coming ~ .day").first).to_contain_text("About your visit on")
 
     page.get_by_label("Kind of message").select_option("lab_results")
     expect(page).to_have_url(re.compile(r"\?type=lab_results$"))

@@ -19,6 +19,7 @@ PICTURES = ROOT / "docs" / "pictures"
 PASSWORD = "only-for-pictures"
 ANA, DESK = "ana@example.com", "admin@example.com"
 WIDE, NARROW, PHONE = (1200, 900), (620, 900), (390, 844)
+LARGEST = 200_000  # bytes: a reader of the README loads them all
 SETTLED = 1_500  # ms: the socket is open, the times are written
 
 
@@ -33,6 +34,7 @@ class Picture:
     dark: bool = False
     only: str = ""
     last: int = 0  # of a long element, its last pixels
+    top: str = ""  # of a long page, what stands at the window's upper edge
     press: tuple[str, ...] = field(default_factory=tuple)  # links to follow first
 
 
@@ -43,7 +45,9 @@ ALL = (
     Picture(name="centre-dark", path="/notifications/", dark=True),
     Picture(name="popover", path="/visits/", press=("#bell",)),
     Picture(name="message", path="/notifications/", press=("#list h3 a >> nth=1",)),
-    Picture(name="settings", path="/notifications/settings/"),
+    Picture(name="settings", path="/notifications/settings/", top="[aria-labelledby=matrix]"),
+    Picture(name="settings-phone", path="/notifications/settings/", size=PHONE),
+    Picture(name="preview", path="/notifications/settings/preview/"),
     Picture(
         name="text",
         path="/dev/outbox/?channel=sms",
@@ -113,9 +117,13 @@ def _take(picture: Picture, *, browser: Browser, site: Site) -> None:
         page.locator(each).first.click()
         page.wait_for_load_state()
     page.wait_for_timeout(SETTLED)
+    if picture.top:
+        page.locator(picture.top).first.evaluate("each => scrollTo(0, each.offsetTop - 24)")
     place = PICTURES / f"{picture.name}.png"
     page.screenshot(path=place, full_page=bool(picture.only), clip=_frame(page, picture))
     context.close()
+    if place.stat().st_size > LARGEST:
+        raise SystemExit(f"{place.relative_to(ROOT)} is larger than {LARGEST} bytes")
     print(f"{place.relative_to(ROOT)}", flush=True)
 
 
