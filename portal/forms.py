@@ -146,10 +146,7 @@ class PauseForm(OwnForm):
     paused_until = forms.DateField(
         label=gettext_lazy("Pause until this day"),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={
-            "required": gettext_lazy("Choose a day."),
-            "invalid": gettext_lazy("Choose a day."),
-        },
+        error_messages=dict.fromkeys(("required", "invalid"), gettext_lazy("Choose a day.")),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
