@@ -1,5 +1,7 @@
 """What holds on every page: no complaint, no barrier, nothing cut off, nothing from elsewhere."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -150,3 +152,32 @@ def too_small(page):
           .filter(([_text, box]) => box.height < 44 || box.width < 44)
           .map(([text, box]) => `${text} ${box.width} x ${box.height}`)"""
     )
+
+
+@pytest.mark.req("P-37")
+def test_p37_a_chosen_look_stays(visitor, ana):
+    page = visitor(color_scheme="light").sign_in(ana, "/visits/")
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_url("**/visits/")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.reload()
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(14, 22, 24)"
+    page.get_by_role("button", name="Automatic").click()
+    page.wait_for_url("**/visits/")
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
+@pytest.mark.req("P-37")
+def test_p37_the_first_paint_is_dark_and_forced_colours_and_calm_are_honoured(visitor, ana):
+    """The look is in the page the server sends, so that nothing flashes before a script runs."""
+    window = visitor(color_scheme="light", java_script_enabled=False)
+    window.sign_in(ana)
+    window.context.add_cookies([{"name": "theme", "value": "dark", "url": window.site.url}])
+    html = window.context.request.get(f"{window.site.url}/visits/").text()
+    assert re.search(r"<html[^>]* data-theme=\"dark\"", html)
+    calm = visitor(reduced_motion="reduce", forced_colors="active").sign_in(ana, "/visits/")
+    moves = "getComputedStyle(document.body, '::before').animationDuration"
+    assert calm.evaluate(moves) == "0s"
+    tab = calm.locator(".nav a[aria-current]")
+    assert tab.evaluate("each => getComputedStyle(each).borderTopWidth") == "3px"
