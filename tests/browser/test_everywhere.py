@@ -127,7 +127,7 @@ def test_p10_news_errors_and_an_ended_session_have_no_barrier(visitor, desk, sce
     assert axe(page) == []
     page.context.clear_cookies()
     page.evaluate("dispatchEvent(new Event('online'))")
-    expect(page.get_by_text("You’ve been signed out.")).to_be_visible()
+    expect(page.locator("#line")).to_contain_text("You’ve been signed out.")
     assert axe(page) == []
 
 
