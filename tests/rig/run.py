@@ -1,4 +1,4 @@
-"""What `make test` runs: every test on SQLite, then on PostgreSQL with Redis, then the figures."""
+"""What `make test` runs: every test on SQLite and on PostgreSQL with Redis, then the figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dentamind.warden import Warden
@@ -57,6 +57,27 @@ class Outcome:
         )
 
 
+@dataclass(kw_only=True)
+class Pass:
+    """One pass over the tests, under way."""
+
+    database: str
+    process: subprocess.Popen
+    report: Path
+    begun: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+
+    def outcome(self) -> Outcome:
+        """How it went; one that is not over is ended."""
+        exit_code = end(process=self.process)
+        return Outcome(
+            database=self.database,
+            exit_code=exit_code,
+            seconds=(self.ended or time.monotonic()) - self.begun,
+            **counts(report=self.report),
+        )
+
+
 def main(*, arguments: list[str]) -> int:
     """Run the passes asked for; the exit code says whether all were green."""
     parser = argparse.ArgumentParser(description="Run the tests.", allow_abbrev=False)
@@ -77,17 +98,27 @@ def main(*, arguments: list[str]) -> int:
 
 
 def run_all(*, quick: bool, extra: list[str]) -> list[Outcome]:
-    """Set up, then each pass. Raises Missing or DidNotStart when a tool or server fails."""
-    total = 3 if quick else 4
+    """Set up, then the passes, side by side: much of a pass is waiting for processes.
+
+    Raises Missing or DidNotStart when a tool or server fails.
+    """
     RESULTS.mkdir(parents=True, exist_ok=True)
-    step(f"1/{total} set-up: tools of the tests")
+    step("1/3 set-up: tools of the tests")
     set_up(quick=quick)
-    step(f"2/{total} tests on SQLite (of the browser tests the short ones)")
-    outcomes = [on_sqlite(extra=extra)]
+    with ExitStack() as stack:
+        if quick:
+            step("2/3 tests on SQLite (of the browser tests the short ones)")
+            passes = [stack.enter_context(on_sqlite(extra=extra, log=None))]
+        else:
+            log = RESULTS / "sqlite.log"
+            step("2/3 tests on PostgreSQL and Redis; on SQLite beside them, told afterwards")
+            passes = [stack.enter_context(on_sqlite(extra=extra, log=log))]
+            passes.append(stack.enter_context(on_postgresql(extra=extra)))
+        wait_for(passes)
+        outcomes = [each.outcome() for each in passes]
     if not quick:
-        step(f"3/{total} tests on PostgreSQL and Redis (every browser test)")
-        outcomes.append(on_postgresql(extra=extra))
-    step(f"{total}/{total} summary")
+        print(f"\nSQLite (of the browser tests the short ones):\n{log.read_text()}", flush=True)
+    step("3/3 summary")
     return outcomes
 
 
@@ -110,19 +141,22 @@ def given_database() -> str:
     return url if url.startswith(("postgres://", "postgresql://")) else ""
 
 
-def on_sqlite(*, extra: list[str]) -> Outcome:
-    """The tests on SQLite with the embedded bus."""
+@contextmanager
+def on_sqlite(*, extra: list[str], log: Path | None) -> Iterator[Pass]:
+    """The tests on SQLite with the embedded bus, under way for the length of a block."""
     environment = testing(database_url=f"sqlite:///{RESULTS / 'tests.sqlite3'}")
-    return run_pytest(
-        database="SQLite", environment=environment, arguments=[*SHORT_ON_SQLITE, *extra]
-    )
+    arguments = [*SHORT_ON_SQLITE, *extra]
+    with under_way("SQLite", environment=environment, arguments=arguments, log=log) as started:
+        yield started
 
 
-def on_postgresql(*, extra: list[str]) -> Outcome:
-    """The tests on PostgreSQL and Redis, the given ones or throwaway ones. Raises DidNotStart."""
+@contextmanager
+def on_postgresql(*, extra: list[str]) -> Iterator[Pass]:
+    """The same on PostgreSQL and Redis, the given ones or throwaway ones. Raises DidNotStart."""
     with servers() as (database_url, redis_url):
         environment = testing(database_url=database_url, redis_url=redis_url)
-        return run_pytest(database="PostgreSQL + Redis", environment=environment, arguments=extra)
+        with under_way("PostgreSQL + Redis", environment=environment, arguments=extra) as started:
+            yield started
 
 
 @contextmanager
@@ -134,37 +168,45 @@ def servers() -> Iterator[tuple[str, str]]:
         yield database_url, redis_url
 
 
-def run_pytest(*, database: str, environment: dict[str, str], arguments: list[str]) -> Outcome:
-    """Run pytest once, its output straight to the terminal, bounded in time."""
+@contextmanager
+def under_way(
+    database: str, *, environment: dict[str, str], arguments: list[str], log: Path | None = None
+) -> Iterator[Pass]:
+    """Pytest in a group of its own that ends with the block; it speaks to the terminal or a log."""
     report = RESULTS / f"{database.split()[0].lower()}.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
-    begun = time.monotonic()
-    exit_code = run_bounded(command=command, environment=environment)
-    return Outcome(
-        database=database,
-        exit_code=exit_code,
-        seconds=time.monotonic() - begun,
-        **counts(report=report),
-    )
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("w")) if log else None
+        warden = Warden()
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        warden.watch(group=process.pid)
+        try:
+            yield Pass(database=database, process=process, report=report)
+        finally:
+            end(process=process)
+            warden.release(group=process.pid)
+            warden.close()
 
 
-def run_bounded(*, command: list[str], environment: dict[str, str]) -> int:
-    """Run a command in a group of its own, end it when it takes too long; its exit code."""
-    warden = Warden()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
-    )
-    warden.watch(group=process.pid)
-    try:
-        process.wait(timeout=max(1.0, BEGUN + LONGEST_SECONDS - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        print(f"The tests took longer than {LONGEST_SECONDS // 60} min and were ended.", flush=True)
-    finally:
-        exit_code = end(process=process)
-        warden.release(group=process.pid)
-        warden.close()
-    return exit_code
+def wait_for(passes: list[Pass]) -> None:
+    """Return when all passes are over, or when they take too long."""
+    while any(each.ended is None for each in passes):
+        if time.monotonic() - BEGUN > LONGEST_SECONDS:
+            print(f"The tests took longer than {LONGEST_SECONDS // 60} min and were ended.")
+            return
+        for each in passes:
+            if each.ended is None and each.process.poll() is not None:
+                each.ended = time.monotonic()
+        time.sleep(0.2)
 
 
 def counts(*, report: Path) -> dict[str, int]:
