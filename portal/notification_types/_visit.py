@@ -131,5 +131,5 @@ def example_fields() -> dict[str, Any]:
         "location_zone": zone.key,
         "location_phone": "(555) 555-0100",
         "location_address": "12 Main Street, Springfield",
-        "appointment_reason": "Check-up and cleaning",
+        "appointment_reason": _("Check-up and cleaning"),
     }

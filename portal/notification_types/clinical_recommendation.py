@@ -63,6 +63,6 @@ class ClinicalRecommendationPayload(NotificationPayload):
         return cls(
             recommendation_id=EXAMPLE_RECOMMENDATION,
             provider_name="Dr. Lee",
-            recommendation="Please wear a night guard.",
-            reason="It protects your teeth while you sleep.",
+            recommendation=str(_("Please wear a night guard.")),
+            reason=str(_("It protects your teeth while you sleep.")),
         )

@@ -36,7 +36,7 @@ class FormsDuePayload(VisitPayload):
 
     @classmethod
     def example(cls) -> Self:
-        return cls(**example_fields(), forms="Health history, X-ray consent")
+        return cls(**example_fields(), forms=str(_("Health history, X-ray consent")))
 
     @classmethod
     def irrelevant(cls, payloads: Iterable["VisitPayload"]) -> set["VisitPayload"]:

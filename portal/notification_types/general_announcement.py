@@ -41,7 +41,7 @@ class GeneralAnnouncementPayload(NotificationPayload):
     @classmethod
     def example(cls) -> Self:
         return cls(
-            text="From January on we are open on Saturdays from 9 AM to 1 PM.",
+            text=str(_("From January on we are open on Saturdays from 9 AM to 1 PM.")),
             current_until=clock.now() + timedelta(days=60),
         )
 

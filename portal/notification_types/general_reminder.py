@@ -31,7 +31,7 @@ class GeneralReminderPayload(NotificationPayload):
     @classmethod
     def example(cls) -> Self:
         return cls(
-            text="Please bring your insurance card and a list of your medicines.",
+            text=str(_("Please bring your insurance card and a list of your medicines.")),
             due_on=clock.now().date() + timedelta(days=7),
         )
 

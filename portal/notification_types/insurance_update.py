@@ -36,6 +36,6 @@ class InsuranceUpdatePayload(NotificationPayload):
         return cls(
             claim_id=EXAMPLE_CLAIM,
             insurer_name="Example Dental Plan",
-            news="They have paid their part for your filling.",
+            news=str(_("They have paid their part for your filling.")),
             patient_share=Decimal("36.20"),
         )

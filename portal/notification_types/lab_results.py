@@ -38,7 +38,7 @@ class LabResultsPayload(NotificationPayload):
         return cls(
             result_id=EXAMPLE_RESULT,
             provider_name="Dr. Lee",
-            test_name="X-ray of the upper jaw",
+            test_name=str(_("X-ray of the upper jaw")),
             taken_on=clock.now().date() - timedelta(days=4),
-            summary="Nothing has changed since last year.",
+            summary=str(_("Nothing has changed since last year.")),
         )

@@ -27,7 +27,7 @@ class MessageFromProviderPayload(NotificationPayload):
     def example(cls) -> Self:
         return cls(
             provider_name="Dr. Lee",
-            text="I looked at your X-ray and there is nothing to worry about.",
+            text=str(_("I looked at your X-ray and there is nothing to worry about.")),
         )
 
     def is_capped(self) -> bool:

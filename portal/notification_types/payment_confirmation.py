@@ -41,7 +41,7 @@ class PaymentConfirmationPayload(NotificationPayload):
             payment_id=EXAMPLE_PAYMENT,
             amount=Decimal("45.00"),
             paid_on=clock.now().date(),
-            paid_with="card ending in 0000",
+            paid_with=str(_("card ending in 0000")),
             receipt_number="R-1001",
             balance=Decimal("0.00"),
         )

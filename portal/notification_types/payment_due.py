@@ -68,5 +68,5 @@ class PaymentDuePayload(NotificationPayload):
             statement_id=EXAMPLE_STATEMENT,
             amount=Decimal("120.50"),
             due_on=clock.now().date() + timedelta(days=21),
-            what_for="Filling, upper left",
+            what_for=str(_("Filling, upper left")),
         )

@@ -40,7 +40,7 @@ class PrescriptionReadyPayload(NotificationPayload):
         return cls(
             prescription_id=EXAMPLE_PRESCRIPTION,
             provider_name="Dr. Lee",
-            medicine="Mouth rinse",
+            medicine=str(_("Mouth rinse")),
             pharmacy_name="Corner Pharmacy",
             pharmacy_phone="(555) 555-0110",
             pick_up_by=clock.now().date() + timedelta(days=10),

@@ -38,4 +38,6 @@ class ReviewRequestPayload(PastVisitPayload):
 
     @classmethod
     def example(cls) -> Self:
-        return cls(**example_past_fields(days_ago=1), review_site="your favorite review site")
+        return cls(
+            **example_past_fields(days_ago=1), review_site=str(_("your favorite review site"))
+        )

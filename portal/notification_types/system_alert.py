@@ -33,8 +33,12 @@ class SystemAlertPayload(NotificationPayload):
     @classmethod
     def example(cls) -> Self:
         return cls(
-            text="A new email address was added to your account. "
-            "If this was not you, please call us."
+            text=str(
+                _(
+                    "A new email address was added to your account. "
+                    "If this was not you, please call us."
+                )
+            )
         )
 
     def is_capped(self) -> bool:

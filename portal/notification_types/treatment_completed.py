@@ -27,6 +27,6 @@ class TreatmentCompletedPayload(PastVisitPayload):
     def example(cls) -> Self:
         return cls(
             **example_past_fields(days_ago=0),
-            treatment="Filling, upper left",
-            aftercare="Please chew on the other side until the numbness is gone.",
+            treatment=str(_("Filling, upper left")),
+            aftercare=str(_("Please chew on the other side until the numbness is gone.")),
         )

@@ -29,6 +29,6 @@ class TreatmentFollowupPayload(PastVisitPayload):
     def example(cls) -> Self:
         return cls(
             **example_past_fields(days_ago=2),
-            treatment="Tooth removed, lower right",
-            watch_for="bleeding that does not stop, or pain that gets worse",
+            treatment=str(_("Tooth removed, lower right")),
+            watch_for=str(_("bleeding that does not stop, or pain that gets worse")),
         )

@@ -35,6 +35,6 @@ class TreatmentPlanUpdatePayload(NotificationPayload):
         return cls(
             plan_id=EXAMPLE_PLAN,
             provider_name="Dr. Lee",
-            summary="A crown instead of a second filling.",
-            next_step="We will talk about it at your next visit.",
+            summary=str(_("A crown instead of a second filling.")),
+            next_step=str(_("We will talk about it at your next visit.")),
         )

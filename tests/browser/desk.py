@@ -39,7 +39,10 @@ class Desk:
             answer = self.process.stdout.readline()
             if not answer:
                 raise RuntimeError(f"the desk could not {name}: see its output above")
-            return json.loads(answer)
+            said = json.loads(answer)
+            if "fault" in said:
+                raise RuntimeError(f"the desk could not {name}:\n{said['fault']}")
+            return said["answer"]
 
         return ask
 

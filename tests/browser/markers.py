@@ -80,7 +80,7 @@ def under_way(*, patient_id: UUID) -> int:
     return open_ones.filter(due_at__lte=clock.now()).count()
 
 
-def sent_to(*, patient_id: UUID) -> dict[str, list[dict]]:
+def outbox_of(*, patient_id: UUID) -> dict[str, list[dict]]:
     """Return what the outbox has for a patient, by channel."""
     ids = Delivery.objects.filter(notification__patient_id=patient_id).values_list("pk", flat=True)
     found: dict[str, list[dict]] = {"email": [], "sms": [], "push": []}

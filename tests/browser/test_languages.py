@@ -45,7 +45,7 @@ LOOSE = r"""() => {
 NAMES = re.compile(
     r"Ruth|Eva|Noa|Example|Dr Lee|Main (?:Street Dental|St\b)|DentaMind|E[SD]T|UTC"
     r"|America/New_York|English|Español|(?:A-very-long-word-)+|Quick|\S*@\S*|https?://\S+"
-    r"|12 Main Street, Springfield|Nothing has changed since last year\."
+    r"|12 Main Street, Springfield|Isle of Man|Port of Spain"
     r"|: change the language in your settings|: cambie el idioma en sus ajustes"
 )
 LATIN = re.compile(r"[A-Za-zÀ-ɏ]{2}")

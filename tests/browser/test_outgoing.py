@@ -78,7 +78,7 @@ def test_p02_what_is_private_is_read_signed_in_and_stands_nowhere_else(site, vis
     assert not [each for each in [*seen.said, *seen.frames] if has_mark(each)]
 
     wait_until_settled(desk, ana)
-    sent = desk.sent_to(patient_id=ana.id)
+    sent = desk.outbox_of(patient_id=ana.id)
     assert len(sent["email"]) > 15 and len(sent["push"]) >= 3 and sent["sms"]
     assert not [each for rows in sent.values() for each in rows if has_mark(json.dumps(each))]
     assert not has_mark(site.log("web") + site.log("worker"))
@@ -110,7 +110,7 @@ def test_a_mail_can_be_read_by_everybody_in_any_width_by_day_and_by_night(visito
     desk.reach(patient_id=ana.id)
     desk.send_example(patient_id=ana.id, type_key="appointment_reminder")
     wait_until_settled(desk, ana)
-    [mail] = desk.sent_to(patient_id=ana.id)["email"]
+    [mail] = desk.outbox_of(patient_id=ana.id)["email"]
     for width, scheme in ((600, "light"), (320, "dark")):
         page = visitor(width=width, color_scheme=scheme).page()
         page.set_content(mail["html"])
