@@ -116,6 +116,8 @@ def _take(picture: Picture, *, browser: Browser, site: Site) -> None:
     for each in picture.press:
         page.locator(each).first.click()
         page.wait_for_load_state()
+    if picture.only:  # what it frames is fetched once it is in sight
+        page.locator(picture.only).first.scroll_into_view_if_needed()
     page.wait_for_timeout(SETTLED)
     if picture.top:
         page.locator(picture.top).first.evaluate("each => scrollTo(0, each.offsetTop - 24)")
