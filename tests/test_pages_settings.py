@@ -1,6 +1,7 @@
 """Settings, addresses, signing in and leaving by a link, without a browser."""
 
 import re
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from notifications import consent, contacts, preferences
 from notifications.enums import PatientNotificationType, Purpose
 from notifications.models import AuditEvent, Consent, ContactPoint
+from portal.forms import LanguageAndZoneForm
+from portal.models import User
 from portal.services import depart
+from portal.views.settings import general
 from tests.conftest import PASSWORD, signed_in
 from tests.engine import device_of
 from tests.pages import HTMX, child_of, text_of
@@ -93,6 +97,16 @@ def test_language_and_zone_hold_from_the_next_page_on(ana_client, ana, ben_clien
     assert 'lang="es"' in text_of(page)
     assert "Notification settings" in text_of(ben_client.get(SETTINGS))
     assert AuditEvent.objects.filter(action="preference", patient_id=ana.pk).count() == 1
+
+
+def test_a_language_saved_beside_a_departure_does_not_take_it_back(ana):
+    read_before = User.objects.get(pk=ana.pk)
+    form = LanguageAndZoneForm({"language": "es", "zone": ""}, instance=read_before)
+    assert form.is_valid()
+    depart(patient_id=ana.pk, departure="left", on=None, actor=f"user:{ana.pk}")
+    general._keep(SimpleNamespace(user=ana), form)
+    ana.refresh_from_db()
+    assert (ana.language, ana.departure) == ("es", "left")
 
 
 def test_a_zone_that_does_not_exist_is_refused(ana_client, ana):
