@@ -220,6 +220,12 @@ def open_about(*, subjects: Collection[str], reason: CallReason) -> dict[str, Ca
     return {row.subject: row for row in rows.defer("note").order_by("id")}
 
 
+def called_about(*, reason: CallReason, since: datetime) -> set[str]:
+    """Return about what somebody has called for a reason since a moment (aware). One query."""
+    made = CallTask.objects.filter(reason=reason, outcome=CallOutcome.CALLED, settled_at__gt=since)
+    return set(made.order_by().values_list("subject", flat=True))
+
+
 def count_about(*, subject: str, reason: CallReason) -> int:
     """Return how many calls there ever were about a subject for a reason."""
     return CallTask.objects.filter(reason=reason, subject=subject).count()

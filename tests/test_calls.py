@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission
 
-from notifications import calls
+from notifications import calls, contacts
 from notifications.enums import (
     AuditAction,
     CallOutcome,
@@ -116,6 +116,18 @@ def test_who_asked_not_to_be_phoned_is_shown_without_a_number(desk, ana, wish, i
     a_call(ana)
     ConfidentialRequest.objects.create(patient=ana, kind=wish, is_only=is_only, recorded_by=DESK)
     assert shown in text_of(desk.get(OPEN))
+
+
+@pytest.mark.req("H-13")
+def test_a_number_that_was_taken_back_and_given_again_is_still_not_to_be_called(desk, ana):
+    number = phone_of(ana)
+    who = {"patient_id": ana.pk, "actor": DESK}
+    contacts.record_request(**who, kind=ContactKind.PHONE, contact_id=number.pk)
+    contacts.remove(**who, contact_id=number.pk)
+    phone_of(ana)
+    a_call(ana)
+    page = text_of(desk.get(OPEN))
+    assert "Not by phone" in page and "***-0142" not in page
 
 
 def test_who_has_called_says_so_once(desk, rosa, ana, ben):

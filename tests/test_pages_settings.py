@@ -1,6 +1,9 @@
 """Settings, addresses, signing in and leaving by a link, without a browser."""
 
 import re
+from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -9,20 +12,51 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from notifications import consent, contacts, preferences
+from notifications import clock, consent, contacts, preferences
 from notifications.enums import PatientNotificationType, Purpose
 from notifications.models import AuditEvent, Consent, ContactPoint
-from portal.services import depart
+from portal.forms import LanguageAndZoneForm
+from portal.models import User
+from portal.services import depart, issue_statement
+from portal.views.settings import general
 from tests.conftest import PASSWORD, signed_in
 from tests.engine import device_of
 from tests.pages import HTMX, child_of, text_of
 
 SETTINGS = "/notifications/settings/"
 FORM = "application/x-www-form-urlencoded"
+ACTOR = "system:test"
 
 
 def is_on(patient, type_key: str, channel: str) -> bool:
     return preferences.effective(patient_id=patient.pk)[type_key].enabled[channel]
+
+
+# -- a page drawn in answer to a form -----------------------------------------------------------
+
+
+def test_what_was_refused_can_be_set_right_and_leads_to_a_page_there_is(ana, ana_client):
+    email = contacts.add(patient_id=ana.pk, kind="email", value="a@example.com", actor=ACTOR)
+    amount, due_on = Decimal("10"), clock.now().date() + timedelta(days=9)
+    bill = issue_statement(patient_id=ana.pk, amount=amount, due_on=due_on, actor=ACTOR)
+    for path, wrong in (
+        (f"{SETTINGS}pause/", {"paused_until": "soon"}),
+        (f"{SETTINGS}quiet/", {"is_on": "on", "quiet_from": "late"}),
+        (f"{SETTINGS}language/", {"language": "tlh"}),
+        (f"{SETTINGS}contacts/{email.pk}/verify/", {"code": ""}),
+        (f"/statements/{bill.pk}/question/", {"note": "x" * 501}),
+    ):
+        answer = ana_client.post(path, wrong)
+        assert answer.status_code == 422
+        ways = set(re.findall('name="next" value="([^"]+)"', text_of(answer)))
+        assert ways and {ana_client.get(way).status_code for way in ways} == {200}, path
+
+
+def test_who_presses_when_signed_out_signs_in_and_is_back_on_the_page(client):
+    answer = client.post(f"{SETTINGS}quiet/", {"next": SETTINGS})
+    assert answer.headers["Location"] == f"/accounts/login/?next={SETTINGS}"
+    elsewhere = client.post(f"{SETTINGS}quiet/", {"next": "https://evil.example/"})
+    assert elsewhere.headers["Location"] == "/accounts/login/?next=/"
 
 
 # -- the sheet ----------------------------------------------------------------------------------
@@ -93,6 +127,16 @@ def test_language_and_zone_hold_from_the_next_page_on(ana_client, ana, ben_clien
     assert 'lang="es"' in text_of(page)
     assert "Notification settings" in text_of(ben_client.get(SETTINGS))
     assert AuditEvent.objects.filter(action="preference", patient_id=ana.pk).count() == 1
+
+
+def test_a_language_saved_beside_a_departure_does_not_take_it_back(ana):
+    read_before = User.objects.get(pk=ana.pk)
+    form = LanguageAndZoneForm({"language": "es", "zone": ""}, instance=read_before)
+    assert form.is_valid()
+    depart(patient_id=ana.pk, departure="left", on=None, actor=f"user:{ana.pk}")
+    general._keep(SimpleNamespace(user=ana), form)
+    ana.refresh_from_db()
+    assert (ana.language, ana.departure) == ("es", "left")
 
 
 def test_a_zone_that_does_not_exist_is_refused(ana_client, ana):

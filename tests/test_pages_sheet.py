@@ -69,6 +69,22 @@ def test_a_guardians_undo_of_a_childs_sheet_touches_the_child_alone(ana, ana_cli
     assert not is_on(sam, "lab_results", "email")
 
 
+def test_what_was_chosen_after_a_whole_change_outlives_its_undo(ana, ana_client):
+    def choose(type_key, **changes):
+        who = {"patient_id": ana.pk, "type_key": type_key, "actor": "system:test"}
+        preferences.change(**who, changes=changes)
+
+    choose("lab_results", email=False)
+    ana_client.post(f"{SETTINGS}reset/")
+    undo = undo_in(text_of(ana_client.get(SETTINGS)))
+    choose("hygiene_recall", email=False)
+    for chosen in (False, True):  # pressed again later, by a page that was left open
+        ana_client.post(undo)
+        assert is_on(ana, "lab_results", "email") is chosen
+        assert not is_on(ana, "hygiene_recall", "email")
+        choose("lab_results", email=True)
+
+
 def test_what_is_recommended_already_is_said_to_be_so_without_an_undo(ana_client):
     ana_client.post(f"{SETTINGS}reset/")
     page = text_of(ana_client.get(SETTINGS))

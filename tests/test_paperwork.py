@@ -211,6 +211,22 @@ def test_answers_are_never_written_over(form, ana_client):
     assert [row.actor for row in filled] == [f"user:{form.patient_id}"]
 
 
+def test_who_comes_second_with_other_answers_reads_that_they_are_not_kept(form, ana_client):
+    other = HEALTHY | {"medicines": "Something else"}
+    complete_form(form_id=form.pk, actor=DESK)  # on paper, while she wrote
+    for sent in (other, other | {"emergency_phone": "call her"}):
+        assert ana_client.post(page_of(form), sent).status_code == 303
+        page = text_of(ana_client.get(page_of(form)))
+        assert "Your new answers are not kept." in page
+        assert "We have your answers" not in page
+
+
+def test_a_second_press_with_the_same_answers_is_thanked_again(form, ana_client):
+    for _ in range(2):
+        ana_client.post(page_of(form), HEALTHY)
+        assert "We have your answers" in text_of(ana_client.get(page_of(form)))
+
+
 def test_a_day_may_be_written_as_people_write_it(form):
     written = HEALTHY | {"last_physician_visit": " 5/4/2026 ", "other_allergies": ""}
     assert in_full(form, written).answers == HEALTHY

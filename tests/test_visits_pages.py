@@ -17,6 +17,7 @@ from notifications.enums import (
     PlanStatus,
     Reason,
 )
+from notifications.incoming import mark_called
 from notifications.models import AuditEvent, CallTask, Delivery, PatientNotification
 from notifications.scheduler import notification_scheduler_service
 from notifications.services import patient_notification_service as service
@@ -34,6 +35,7 @@ from portal.services import (
     reschedule,
     take_back,
 )
+from portal.services.upkeep import keep_up
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import PASSWORD, signed_in
 from tests.crowd import side_by_side
@@ -150,6 +152,34 @@ def test_what_is_planned_only_reminds_until_somebody_has_called(ana, location, v
     assert asks() == [False] * len(before)
     never_mind(visit)
     assert asks() == before
+
+
+def test_a_visit_that_stays_is_asked_about_again_once_somebody_has_called(ana, asked, visits):
+    default_reminder_rules(asked.location)
+    other = visits(ana, NOON + 9 * DAY)
+
+    def asks(visit):
+        plans = notification_scheduler_service.planned_for(subject=visit.subject)
+        return any(
+            plan.payload.get("asks_to_confirm") and plan.status == PlanStatus.PLANNED
+            for plan in plans
+        )
+
+    assert asks(other)
+    wish(asked), wish(other)
+    keep_up()
+    assert not asks(other)
+    for visit in (asked, other):
+        mark_called(call_id=calls_about(visit)[0].pk, actor=DESK)
+    wish(asked)  # and asks once more
+    with clock.at(NOON + HOUR):
+        keep_up()
+        assert answers_about(asked)[0] == ("appointment_reminder", "move")
+        assert asks(other)
+        assert all(action == "" for _type, action in answers_about(other))
+        events = AuditEvent.objects.count()
+        keep_up()
+    assert AuditEvent.objects.count() == events
 
 
 def test_a_question_that_waits_for_the_morning_is_not_sent_after_a_wish(ana, ben, visits):

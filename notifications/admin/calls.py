@@ -127,24 +127,17 @@ def _numbers(patient_ids: Collection[UUID]) -> dict[UUID, str]:
     of_them = ContactPoint.objects.filter(kind=ContactKind.PHONE, patient_id__in=patient_ids)
     for row in of_them.exclude(status__in=contacts.GONE):
         phones[row.patient_id].append(row)
-    asked: dict[UUID, list[ConfidentialRequest]] = defaultdict(list)
-    for each in ConfidentialRequest.objects.filter(patient_id__in=patient_ids, ended_at=None):
-        asked[each.patient_id].append(each)
-    return {pk: _number(phones[pk], asked[pk]) for pk in patient_ids}
+    asked = contacts.open_requests(patient_ids=patient_ids)
+    return {pk: _number(phones[pk], asked.get(pk, ())) for pk in patient_ids}
 
 
 def _number(phones: Iterable[ContactPoint], asked: Collection[ConfidentialRequest]) -> str:
-    allowed = [phone for phone in phones if _may_call(phone, asked)]
+    allowed = [
+        phone
+        for phone in phones
+        if not contacts.forbidden(requests=asked, kind=phone.kind, contact=phone)
+    ]
     best = best_contact(allowed)
     if best is not None:
         return contacts.masked(best)
     return str(_("Not by phone, as the patient asked")) if asked else ""
-
-
-def _may_call(phone: ContactPoint, asked: Iterable[ConfidentialRequest]) -> bool:
-    """Return whether the patient's requests (45 CFR 164.522(b)) leave this number to us."""
-    named = [each for each in asked if each.kind == ContactKind.PHONE]
-    named = [each for each in named if each.contact_id in (None, phone.pk)]
-    if any(not each.is_only for each in named):
-        return False
-    return bool(named) or not any(each.is_only for each in asked)

@@ -1,7 +1,7 @@
 """The whole sheet at once: a channel turned off, all as recommended, and the way back."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -28,11 +28,12 @@ class SheetBefore:
 
     channel: str  # the one that changed; empty: all of them
     count: int  # how many choices changed
+    at: str  # when it changed, in ISO 8601: what is chosen later stays
     choices: list[list]  # type, channel, enabled, changed_by, changed_at in ISO 8601
 
     def dump(self) -> dict:
         """Return it as JSON can keep it."""
-        return {"channel": self.channel, "count": self.count, "choices": self.choices}
+        return asdict(self)
 
     @classmethod
     def load(cls, kept: dict) -> Self:
@@ -44,7 +45,8 @@ class SheetBefore:
             [row.type, row.channel, row.enabled, row.changed_by, row.changed_at.isoformat()]
             for row in rows
         ]
-        return cls(channel=channel, count=count, choices=choices)
+        at = clock.now().isoformat()
+        return cls(channel=channel, count=count, at=at, choices=choices)
 
 
 @transaction.atomic
@@ -110,12 +112,15 @@ def reset(*, patient_id: UUID, actor: str) -> SheetBefore:
 def put_back(*, patient_id: UUID, before: SheetBefore, actor: str) -> int:
     """Make a patient's choices what they were, with their dates; return how many changed.
 
-    What was never chosen is no choice again. Twice changes nothing.
+    What was never chosen is no choice again. What was chosen since, such as by unsubscribing,
+    stays. Twice changes nothing.
     """
-    rows = [_row(patient_id, *each) for each in before.choices]
-    wanted = {_cell(row): row.enabled for row in rows}
-    now = _held(patient_id, before.channel)
-    gone = [row.pk for row in now if _cell(row) not in wanted]
+    changed_at, now = datetime.fromisoformat(before.at), _held(patient_id, before.channel)
+    later = {_cell(row) for row in now if row.changed_at > changed_at}
+    every = [_row(patient_id, *each) for each in before.choices]
+    rows = [row for row in every if _cell(row) not in later]
+    keep = later | {_cell(row) for row in rows}
+    gone = [row.pk for row in now if _cell(row) not in keep]
     known = {_cell(row): row.enabled for row in now}
     changed = [row for row in rows if known.get(_cell(row)) is not row.enabled]
     Choice.objects.filter(pk__in=gone).delete()

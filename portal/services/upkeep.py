@@ -1,9 +1,9 @@
 """What the clock asks the clinic for each minute, before anything is sent.
 
-Guardianships whose end has come, such as an 18th birthday, are acted on. Reminders that nobody
-planned are: visits get their plans in the transaction that books them, and one without any came
-another way: a row put in by hand, a backup, a fault. It is found while its patient can still be
-reminded.
+Guardianships whose end has come, such as an 18th birthday, are acted on. A visit that was asked to
+be moved and stays after our call is asked about again. Reminders that nobody planned are: visits
+get their plans in the transaction that books them, and one without any came another way: a row put
+in by hand, a backup, a fault. It is found while its patient can still be reminded.
 """
 
 import logging
@@ -17,6 +17,7 @@ from notifications.scheduler import notification_scheduler_service
 from portal.models import Appointment
 from portal.services.backfill import backfill, visits_ahead
 from portal.services.guardians import close_guardianships, date_guardianships
+from portal.services.wishes import ask_again_after_calls
 
 logger = logging.getLogger(__name__)
 
@@ -59,4 +60,9 @@ def date_each_hour() -> int:
     return date_guardianships() if clock.now().minute == 0 else 0
 
 
-STEPS: tuple[Callable[[], int], ...] = (date_each_hour, close_guardianships, plan_missing)
+STEPS: tuple[Callable[[], int], ...] = (
+    date_each_hour,
+    close_guardianships,
+    ask_again_after_calls,
+    plan_missing,
+)

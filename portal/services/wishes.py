@@ -6,7 +6,7 @@ confirm it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from portal.services.visit_calendar import Hours
 
 MOVE = "move"
 LONGEST_NOTE = 500
+CALLED_LATELY = timedelta(days=1)  # the clock looks each minute, unless it stood still
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,29 @@ def end_wish(visit: Appointment, *, outcome: CallOutcome, actor: str) -> bool:
     if ended:
         notification_scheduler_service.note_undone(subject=visit.subject, action=MOVE, actor=actor)
     return bool(ended)
+
+
+@transaction.atomic
+def ask_again_after_calls() -> int:
+    """Let what asks to confirm a visit ask again where we called and it stays; return how many.
+
+    The clock asks for it: a desk that notes a call holds no visit. Twice changes nothing.
+    """
+    called = calls.called_about(reason=CallReason.MOVE, since=clock.now() - CALLED_LATELY)
+    ids = [subject.rpartition(":")[2] for subject in called]
+    ahead = Appointment.objects.filter(
+        pk__in=ids, status__in=Appointment.UPCOMING, starts_at__gt=clock.now()
+    )
+    whole = ahead.select_related("location", "provider", "patient").order_by("pk")
+    held = list(whole.select_for_update(of=("self",), skip_locked=True)) if ids else []
+    asked_again = wishes_about(held)
+    visits = [visit for visit in held if visit.pk not in asked_again]
+    for visit in visits:
+        refresh_plans(visit)
+        notification_scheduler_service.note_undone(
+            subject=visit.subject, action=MOVE, actor=calls.ACTOR
+        )
+    return len(visits)
 
 
 def wishes_about(visits: Iterable[Appointment]) -> dict[UUID, Wish]:

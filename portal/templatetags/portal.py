@@ -92,11 +92,14 @@ def acting_patient(context: template.Context) -> User:
 
 @register.simple_tag(takes_context=True)
 def this_page(context: template.Context) -> str:
-    """Return where a form leads back to: the page the reader sees, also inside a fragment."""
+    """Return where a form leads back to: the page the reader sees, also inside a fragment.
+
+    A view that draws a page in answer to a POST names its address, for that of the POST shows none.
+    """
     request = context["request"]
     if getattr(request, "htmx", False):
         return request.htmx.current_url_abs_path or "/"
-    return request.get_full_path()
+    return getattr(request, "page_address", None) or request.get_full_path()
 
 
 @register.simple_tag(takes_context=True)

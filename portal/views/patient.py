@@ -107,6 +107,8 @@ def refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Lead to the sign-in and back: a redirect, or for a fragment a 401 that htmx follows."""
+    if not request.htmx and request.method == "POST":  # its address shows no page
+        return redirect_to_login(back(request).headers["Location"])
     if not request.htmx:
         return redirect_to_login(request.get_full_path())
     here = request.htmx.current_url_abs_path or reverse("home")

@@ -39,26 +39,32 @@ def forms(request: HttpRequest) -> HttpResponse:
 def form(request: HttpRequest, form_id: UUID) -> HttpResponse:
     """Show a form with its questions, or with what was answered; take the answers, once."""
     shown = Form(forms_of(request.patient).defer(None).get(pk=form_id))
-    if request.method == "POST" and shown.row.completed_at is None:
-        return _take(request, shown)
     if request.method == "POST":
-        return _see(request, shown)
+        return _take(request, shown)
     fresh = AnswersForm(shown.asked) if shown.asked and not shown.row.completed_at else None
     return _draw(request, shown, fresh)
 
 
 def _take(request: HttpRequest, shown: Form) -> HttpResponse:
-    """Keep the answers; a 422 keeps everything on the page and says what is wrong."""
+    """Keep the answers; a 422 keeps everything on the page and says what is wrong.
+
+    Who comes second, with other answers, reads that theirs are not kept.
+    """
     answered = AnswersForm(shown.asked, request.POST) if shown.asked else None
-    if answered is not None and not answered.is_valid():
+    is_wrong = answered is not None and not answered.is_valid()
+    if is_wrong and shown.row.completed_at is None:
         return _draw(request, shown, answered, status=422)
-    fill_in(
+    answers = answered.cleaned_data if answered else {}
+    kept = fill_in(
         form_id=shown.row.pk,
         patient_id=request.patient.pk,
-        answers=answered.cleaned_data if answered else {},
+        answers=answers,
         actor=audit.actor_of(request.user),
     )
-    messages.success(request, _("Thank you. We have your answers."))
+    if shown.asked and not is_wrong and kept.answers == shown.asked.kept(answers):
+        messages.success(request, _("Thank you. We have your answers."))
+    else:
+        messages.error(request, _("This form was filled in before. Your new answers are not kept."))
     return _see(request, shown)
 
 

@@ -77,8 +77,7 @@ def _answered(request: HttpRequest, statement_id: UUID, *, said: str) -> HttpRes
     """Draw the question anew, or lead back to the bill."""
     if not is_fragment(request):
         messages.success(request, said)
-        here = address("statement", statement_id, user=request.user, patient=request.patient)
-        return back(request, here)
+        return back(request, _address(request, statement_id))
     shown = Shown()
     context = _context(request, statement_id, BillQuestionForm()) | counts(request, shown)
     context |= {"said": said, "shown": shown, "focus": True}
@@ -88,8 +87,13 @@ def _answered(request: HttpRequest, statement_id: UUID, *, said: str) -> HttpRes
 def _page(request: HttpRequest, statement_id: UUID, form: BillQuestionForm) -> HttpResponse:
     name = "_bill_question" if is_fragment(request) else "statement"
     part = f"portal/paperwork/{name}.html"
+    request.page_address = _address(request, statement_id)
     context = _context(request, statement_id, form)
     return render(request, part, context, status=422 if form.errors else 200)
+
+
+def _address(request: HttpRequest, statement_id: UUID) -> str:
+    return address("statement", statement_id, user=request.user, patient=request.patient)
 
 
 def _context(request: HttpRequest, statement_id: UUID, form: BillQuestionForm) -> dict[str, Any]:

@@ -264,6 +264,7 @@ def _draw(
 ) -> HttpResponse:
     mine = addresses_of(patient_id=request.patient.pk)
     shown = _found(mine, contact_id)
+    request.page_address = _page_of(request, contact_id)
     context = {
         "address": shown,
         "form": form,
@@ -274,7 +275,11 @@ def _draw(
 
 
 def _to_contact(request: HttpRequest, contact_id: UUID) -> HttpResponse:
-    return _see_other(address("contact", contact_id, user=request.user, patient=request.patient))
+    return _see_other(_page_of(request, contact_id))
+
+
+def _page_of(request: HttpRequest, contact_id: UUID) -> str:
+    return address("contact", contact_id, user=request.user, patient=request.patient)
 
 
 def _see_other(target: str) -> HttpResponse:

@@ -103,7 +103,8 @@ def _spoken_to(request: HttpRequest) -> Any:
 
 @transaction.atomic
 def _keep(request: HttpRequest, form: LanguageAndZoneForm) -> None:
-    person = form.save()
+    person = form.instance
+    person.save(update_fields=form.fields)  # the rest may have changed since it was read
     audit.record(
         action=AuditAction.PREFERENCE,
         actor=audit.actor_of(request.user),

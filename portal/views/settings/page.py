@@ -8,6 +8,7 @@ from django.shortcuts import render
 from notifications import clock, preferences
 from portal.access import wards_of
 from portal.forms import LanguageAndZoneForm, PauseForm, QuietForm, SummaryForm
+from portal.templatetags.portal import address
 from portal.views.settings import matrix, recommended
 from portal.views.settings.contacts import addresses_of, kinds_to_add
 from portal.views.settings.devices import devices_part
@@ -18,6 +19,7 @@ PARENTS = ("parent", "mother", "father")
 
 def draw(request: HttpRequest, status: int = 200, **parts: Any) -> HttpResponse:
     """Draw the page; a form that was refused is given as its part, with what was typed."""
+    request.page_address = address("settings", user=request.user, patient=request.patient)
     context = {**_parts(request), **parts}
     return render(request, "portal/settings/settings.html", context, status=status)
 
