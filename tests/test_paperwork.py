@@ -130,6 +130,7 @@ def test_questions_that_cannot_be_asked_are_found_at_once(questions):
         ("blood_thinners", "perhaps"),
         ("last_physician_visit", "13/45/2026"),
         ("last_physician_visit", "0204-05-04"),
+        ("last_physician_visit", "2027-05-04"),
         ("emergency_phone", "my mother's"),
         ("emergency_phone", ["212-555-0177"]),
         ("is_true", "no"),

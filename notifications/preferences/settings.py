@@ -61,7 +61,7 @@ def change_settings(*, patient_id: UUID, changes: Mapping[str, Any], actor: str)
     """Keep what a patient chose, by the names of GeneralSettings, and return what then holds.
 
     Raises Refused naming the field: an unknown one, a pause that is over or longer than a year,
-    one end of quiet hours without the other, an unknown summary. Nothing is kept unless all can
+    quiet hours with one end or without length, an unknown summary. Nothing is kept unless all can
     be. What waits because of the old choice is decided on again.
     """
     row, is_new = PatientSettings.objects.select_for_update().get_or_create(
@@ -108,6 +108,8 @@ def _refuse_odd_quiet(after: GeneralSettings) -> None:
     if (begins is None) != (ends is None):
         missing = "quiet_from" if begins is None else "quiet_until"
         raise Refused(_("Quiet hours need a beginning and an end, or neither."), field=missing)
+    if begins is not None and begins == ends:  # they would hold nothing
+        raise Refused(_("Choose an end other than the beginning."), field="quiet_until")
     if begins is not None and not _leaves_room(begins, ends):
         raise Refused(_("These hours would leave none for texts."), field="quiet_until")
 

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from notifications import clock
 
 NONE = "none"  # of several choices, the one that stands by itself
 YES_NO = (("yes", gettext_lazy("Yes")), ("no", gettext_lazy("No")))
@@ -28,7 +30,7 @@ class Kind(StrEnum):
     YES_NO = "yes_no"
     CHOICE = "choice"
     SEVERAL = "several"
-    DATE = "date"
+    DATE = "date"  # today or before
     PHONE = "phone"
     TICK = "tick"  # a sentence to agree to
 
@@ -160,4 +162,6 @@ def _about_day(answer: str) -> str:
     day = _day(answer)
     if day is None:
         return _("Write the day like 11/24/2026.")
+    if day > clock.now().date() + timedelta(days=1):  # some clocks show tomorrow already
+        return _("This day is still to come. Check it.")
     return _("Check the year.") if day.year < FIRST_YEAR else ""

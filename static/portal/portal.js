@@ -320,6 +320,11 @@ on("htmx:configRequest", ({ detail }) => {
   for (const input of $$("#mark-all input[type=hidden]"))
     if (["view", "category", "up_to"].includes(input.name) && detail.elt.closest("li, #pop-all, #bulk"))
       detail.parameters[input.name] = input.value;
+  if (detail.elt.id === "pop-all") { // the rows behind it are drawn anew
+    const ids = $$("main .row.unread").map((each) => each.closest("li").id);
+    detail.parameters.row = ids.map((id) => id.slice(2));
+    detail.parameters.list = ids[0]?.[0] ?? "";
+  }
   if (!row) return;
   const [prefix, id] = [row.id.slice(0, 1), row.id.slice(2)];
   const others = ["n", "p", "h"].filter((each) => each !== prefix && document.getElementById(`${each}-${id}`));
@@ -389,7 +394,7 @@ function usePopover(bell, popover, source) {
     open ? load() : popover.contains(document.activeElement) && bell.focus();
   });
   popover.addEventListener("keydown", ({ key }) => key === "Escape" && later(0, () => bell.focus()));
-  addEventListener("htmx:afterRequest", ({ detail: { elt } }) => elt.id === "pop-all" && popover.hidePopover());
+  addEventListener("htmx:afterRequest", ({ detail: { elt, successful } }) => successful && elt.id === "pop-all" && popover.hidePopover());
 }
 
 /* -- small things -- */

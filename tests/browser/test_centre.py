@@ -305,6 +305,31 @@ def test_a_press_in_the_popover_also_changes_the_list_behind_it(visitor, desk, a
     expect(page.locator("#list li[id]")).to_have_count(2)
 
 
+def test_mark_all_in_the_popover_covers_what_it_counts_and_redraws_what_lies_behind(
+    visitor, desk, ana
+):
+    desk.tell(patient_id=ana.id, texts=["One", "Two"])
+    window = visitor()
+    page = window.sign_in(ana, f"{CENTRE}?category=billing")
+    page.locator("#bell").click()
+    page.locator("#popover").get_by_role("button", name="Mark 2 as read").click()
+    expect(page.locator("#bell")).to_have_accessible_name("Notifications, no unread")
+
+    desk.tell(patient_id=ana.id, texts=["Three"])
+    for path, rows in (("/", "main .rows > li"), (CENTRE, "#list li")):
+        page.goto(f"{window.site.url}{path}")
+        expect(page.locator(f"{rows} .unread")).to_have_count(1)
+        page.locator("#bell").click()
+        page.locator("#popover").get_by_role("button", name="Mark 1 as read").click()
+        expect(page.locator(f"{rows} .unread")).to_have_count(0)
+        if path == "/":
+            desk.tell(patient_id=ana.id, texts=["Four"])
+    undo = page.locator("#mark-all").get_by_role("button", name="Undo")
+    expect(undo).to_be_focused()
+    undo.press("Enter")
+    expect(page.locator("#list li .unread")).to_have_count(1)
+
+
 def test_guardian_sees_a_childs_centre_and_a_stranger_does_not(visitor, desk, ana, ben):
     child = desk.adopt(guardian=ana.email, child="Sam")
     desk.tell(patient_id=child, texts=["For Sam"])

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Person
+from tests.browser.conftest import Person, admit
 
 pytestmark = pytest.mark.browser
 
@@ -98,3 +98,11 @@ def test_p18_texts_turned_off_send_none_and_all_who_may_ask_read_why_and_since_w
     timeline.goto(f"{staff.site.url}/admin/portal/user/{reached.id}/timeline/")
     why = timeline.get_by_text(re.compile(r"Patient turned this off for this type on [A-Z]\w\w \d"))
     expect(why.first).to_be_visible()
+
+
+@pytest.mark.req("P-28")
+def test_p28_a_long_button_leaves_room_for_the_words_beside_it(visitor, desk):
+    rosa = admit(desk, "Rosa", language="es")  # no number: the button says to add one, at length
+    page = visitor(width=390).sign_in(rosa, PREVIEW)
+    words = page.locator(".contact", has_text="Agregar un número de celular").locator("h3")
+    assert words.bounding_box()["width"] >= 120

@@ -139,10 +139,14 @@ def _news(patient_id: UUID, since: int) -> dict:
 @require_POST
 @patient_page
 def read_all(request: HttpRequest) -> HttpResponse:
-    """Mark what this list showed as read: no more than its button counted."""
+    """Mark what a list showed as read: no more than its button counted.
+
+    The bell's list counts all of them up to `whole`, whatever list lies behind it.
+    """
     shown = Shown.of(request.POST)
+    meant = Shown.of({"up_to": request.POST["whole"]}) if "whole" in request.POST else shown
     who = {"patient_id": request.patient.pk, "actor_id": request.user.pk}
-    done = service.mark_all_read(**who, up_to=shown.up_to, category=shown.category)
+    done = service.mark_all_read(**who, up_to=meant.up_to, category=meant.category)
     said = ngettext("%(count)s marked as read", "%(count)s marked as read", done.count)
     return _all_changed(request, shown, said % {"count": done.count}, done.batch)
 
@@ -164,7 +168,9 @@ def _all_changed(request: HttpRequest, shown: Shown, said: str, batch: UUID | No
     if not is_fragment(request):
         messages.success(request, said, extra_tags=undo)
         return back(request, reverse("centre"))
-    context = {"shown": shown, "said": said, "undo": undo, "prefix": "n"}
+    context = {"shown": shown, "said": said, "undo": undo}
+    context["prefix"] = "h" if request.POST.get("list") == "h" else "n"
+    context["oob"] = {"whole", "view"} <= set(request.POST)  # the bell's, above a centre
     context["rows"] = _drawn(request, shown)
     context |= counts(request, shown)
     return render(request, "portal/messages/_all_changed.html", context)
