@@ -21,11 +21,9 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications import clock
 from notifications.calendar import calendar_file
-from notifications.enums import NEXT_STEPS, Category, Level, Reason
+from notifications.enums import NAMED_CATEGORIES, NEXT_STEPS, Level, Reason
 from notifications.types import NotificationPayload, PatientProfile
 
-# Of these an e-mail names the type; of the others, even that it is that kind is private.
-TOLD_BY_KIND = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
 IN_APP_PART = "in_app.txt"
 LETTERS = "ABCDEF"  # of a household's visits; more than these are no longer one text
 
@@ -224,7 +222,7 @@ def _context(
 ) -> dict[str, Any]:
     said = _addressed(level=level, profile=profile)
     if level >= Level.L1:
-        kind = payload.label if payload.category in TOLD_BY_KIND else ""
+        kind = payload.label if payload.category in NAMED_CATEGORIES else ""
         said |= {"title": payload.title, "kind": kind}
     return said | payload.context(ceiling=level)
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = (ROOT / "dentamind/settings.py").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 README = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "docs/pages.md").read_text()
 # Of the make targets and of systemd, not of an installation.
 MADE_BY_THE_TOOLS = {"PORT", "DENTAMIND_ENV_FILE", "NOTIFY_SOCKET"}
 NO_ROW = {"DEMO_PASSWORD"}  # told of where the demo is
@@ -77,6 +78,21 @@ def test_every_test_named_for_a_requirement_exists_and_is_marked_with_it():
 
 def test_every_requirement_that_tests_name_has_a_row():
     assert set(trust.marked_tests()) == set(trust.cited_tests())
+
+
+def test_every_page_has_a_row_that_names_what_there_is():
+    """The table of docs/pages.md: each page's template, each view and each test named is there."""
+    rows = [line for line in PAGES.splitlines() if line.startswith("| `")]
+    files = {each for row in rows for each in re.findall(r"`([\w/]+\.(?:py|html))`", row)}
+    places = ("portal/views", "templates", "templates/portal", "tests")
+    known = {str(path.relative_to(ROOT / each)) for each in places for path in _in(ROOT / each)}
+    assert files - known - {path.rpartition("/")[2] for path in known} == set()
+    pages = {path for path in _in(ROOT / "templates/portal") if not path.name.startswith("_")}
+    assert {path.name for path in pages} <= {name.rpartition("/")[2] for name in files}
+
+
+def _in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.*") if path.suffix in (".py", ".html")]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md"])

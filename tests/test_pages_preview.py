@@ -1,4 +1,4 @@
-""" "What will I get?": a sample as the sender would write it, and what is really coming."""
+"""What will I get: a sample as the sender would write it, and what is really coming."""
 
 import html
 import re

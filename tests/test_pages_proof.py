@@ -10,7 +10,7 @@ from django.urls import reverse
 from tests.browser.pages import ADDRESSES, NO_PAGES, PAGES, SIGNED_OUT
 
 BROWSER = Path(__file__).resolve().parent / "browser"
-# Of the forty in PAGES.md, section 9, those a patient would notice; the others are the staff's.
+# Of the forty, P-01 to P-40, those a patient would notice; the others are the staff's.
 STAFFS = {22, 23, 24, 25, 26}
 MADE_UP = {"kind": "email", "cell": "a.b", "action": "read", "token": "forged"}
 

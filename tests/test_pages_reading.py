@@ -1,4 +1,4 @@
-"""What patients read is in short words and short sentences: about grade 6 (PAGES.md, section 7)."""
+"""What patients read is in short words and short sentences: about grade 6."""
 
 import ast
 import re

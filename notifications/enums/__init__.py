@@ -26,6 +26,7 @@ from notifications.enums.sending import (
     PlanStatus,
 )
 from notifications.enums.words import (
+    NAMED_CATEGORIES,
     Category,
     ContactKind,
     ContactStatus,
@@ -57,6 +58,7 @@ __all__ = [
     "EventOutcome",
     "InboxEventKind",
     "Level",
+    "NAMED_CATEGORIES",
     "NEEDS_A_PERSON",
     "NEXT_STEPS",
     "OPEN_STATUSES",

@@ -49,6 +49,10 @@ class Category(models.TextChoices):
     ACCOUNT = "account", _("Account")
 
 
+# Of these an e-mail and the page of its link name the type: others' names tell of care or money.
+NAMED_CATEGORIES = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
+
+
 class Purpose(models.TextChoices):
     """The class of a message in law: HIPAA 45 CFR 164.501 and .508, TCPA 47 CFR 64.1200."""
 

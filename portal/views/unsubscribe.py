@@ -20,13 +20,16 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from notifications import contacts, preferences
-from notifications.enums import Category, ContactKind, ContactStatus, PatientNotificationType
+from notifications.enums import (
+    NAMED_CATEGORIES,
+    ContactKind,
+    ContactStatus,
+    PatientNotificationType,
+)
 from notifications.types import Refused
 from portal.access import profiles_for
 
 ACTOR = "system:unsubscribe"  # nobody is signed in: the signed link is what speaks
-# Whoever holds the link reads the page: the names of other kinds would tell of care or money.
-NAMED = (Category.APPOINTMENTS, Category.PRACTICE_NEWS, Category.ACCOUNT)
 UNDO_SALT = "portal.unsubscribe.undo"
 
 
@@ -75,7 +78,7 @@ def _unlocked(type_keys: list[str]) -> list[str]:
 
 def _context(patient_id: UUID, type_keys: list[str]) -> dict[str, Any]:
     kinds = [PatientNotificationType.get(key) for key in type_keys]
-    is_named = len(kinds) == 1 and kinds[0].category in NAMED
+    is_named = len(kinds) == 1 and kinds[0].category in NAMED_CATEGORIES
     return {
         "label": kinds[0].label if is_named else "",
         "masked": _masked(patient_id),

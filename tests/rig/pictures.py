@@ -116,13 +116,16 @@ def _take(picture: Picture, *, browser: Browser, site: Site) -> None:
     for each in picture.press:
         page.locator(each).first.click()
         page.wait_for_load_state()
-    if picture.only:  # what it frames is fetched once it is in sight
-        page.locator(picture.only).first.scroll_into_view_if_needed()
     page.wait_for_timeout(SETTLED)
     if picture.top:
         page.locator(picture.top).first.evaluate("each => scrollTo(0, each.offsetTop - 24)")
     place = PICTURES / f"{picture.name}.png"
-    page.screenshot(path=place, full_page=bool(picture.only), clip=_frame(page, picture))
+    if picture.only and not picture.last:  # brings it into sight, and what it frames with it
+        page.locator(picture.only).first.scroll_into_view_if_needed()
+        page.wait_for_timeout(SETTLED)
+        page.locator(picture.only).first.screenshot(path=place)
+    else:
+        page.screenshot(path=place, full_page=bool(picture.only), clip=_frame(page, picture))
     context.close()
     if place.stat().st_size > LARGEST:
         raise SystemExit(f"{place.relative_to(ROOT)} is larger than {LARGEST} bytes")
@@ -134,7 +137,7 @@ def _frame(page: Page, picture: Picture) -> FloatRect | None:
     if not picture.only:
         return None
     box = page.locator(picture.only).first.bounding_box()
-    if picture.last and picture.last < box["height"]:
+    if picture.last < box["height"]:
         box |= {"y": box["y"] + box["height"] - picture.last, "height": picture.last}
     return box
 
