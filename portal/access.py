@@ -6,7 +6,7 @@ Both functions are named in settings: the engine calls them and never imports th
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from notifications import clock
@@ -75,7 +75,9 @@ def _zone(patient: User, *, practice: Practice) -> str:
 def profiles_for(patient_ids: Iterable[UUID]) -> dict[UUID, PatientProfile]:
     """Return zone, language and practice names by patient id, in two queries."""
     practice = _practice()
+    cared_for = Exists(_in_force().filter(patient=OuterRef("pk")))
     patients = User.objects.filter(pk__in=set(patient_ids)).select_related("home_location")
+    patients = patients.annotate(is_cared_for=cared_for)
     return {patient.pk: _profile(patient=patient, practice=practice) for patient in patients}
 
 
@@ -93,5 +95,10 @@ def _profile(*, patient: User, practice: Practice) -> PatientProfile:
         is_departed=bool(patient.departure),
         texts_a_day=practice.texts_a_day,
         texts_a_week=practice.texts_a_week,
-        pages="" if patient.has_usable_password() else f"/for/{patient.pk}",
+        pages="" if _reads_alone(patient) else f"/for/{patient.pk}",
     )
+
+
+def _reads_alone(patient: User) -> bool:
+    """Return whether what is sent of a patient is for themselves: who cannot sign in yet, too."""
+    return patient.has_usable_password() or not patient.is_cared_for

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from notifications import preferences
-from portal.models import User
+from notifications import clock, preferences
+from portal.models import Guardianship, User
 from portal.notification_types.appointment_cancelled import AppointmentCancelledPayload
 from portal.notification_types.appointment_reminder import AppointmentReminderPayload
 from portal.notification_types.lab_results import LabResultsPayload
@@ -160,15 +160,26 @@ def test_a_mail_with_the_longest_words_is_far_from_the_size_that_is_cut_off(ana,
 
 
 def test_a_guardian_is_told_that_it_is_for_somebody_else_and_not_for_whom(ana, ben, mailbox):
-    """A child cannot sign in: Ben is one, whose mail goes to his mother."""
-    ben.set_unusable_password()
-    ben.save()
-    email_of(ben, "mother@example.com")
-    send(ben, AppointmentReminderPayload.example())
-    run()
-    said = text_of(mailbox[-1]) + html_of(mailbox[-1])
+    """Ben is a child who cannot sign in; his mail goes to his mother Ana."""
+    said = mail_to_one_who_cannot_sign_in(ben, mailbox, guardian=ana)
     assert said.count("It is for someone you care for. You see who when you sign in.") == 2
     assert "Ben" not in said and f"/for/{ben.pk}/notifications/" in said
+
+
+def test_who_has_no_account_yet_and_no_guardian_is_not_told_of_somebody_else(ben, mailbox):
+    said = mail_to_one_who_cannot_sign_in(ben, mailbox)
+    assert "someone you care for" not in said and "/for/" not in said
+
+
+def mail_to_one_who_cannot_sign_in(patient, mailbox, guardian=None):
+    patient.set_unusable_password()
+    patient.save()
+    if guardian:
+        Guardianship.objects.create(guardian=guardian, patient=patient, started_at=clock.now())
+    email_of(patient, "someone@example.com")
+    send(patient, AppointmentReminderPayload.example())
+    run()
+    return text_of(mailbox[-1]) + html_of(mailbox[-1])
 
 
 @pytest.mark.req("M-12")
