@@ -68,6 +68,7 @@ def test_what_is_chosen_is_kept_audited_and_another_patients_stays(ana, ben, noo
         ({"quiet_until": None}, "quiet_until"),
         ({"quiet_from": time(8), "quiet_until": time(21)}, "quiet_until"),
         ({"quiet_from": time(7), "quiet_until": time(6)}, "quiet_until"),
+        ({"quiet_from": time(22), "quiet_until": time(22)}, "quiet_until"),
         ({"digest": "hourly"}, "digest"),
         ({"colour": "blue"}, "colour"),
     ],

@@ -61,8 +61,8 @@ def change_settings(*, patient_id: UUID, changes: Mapping[str, Any], actor: str)
     """Keep what a patient chose, by the names of GeneralSettings, and return what then holds.
 
     Raises Refused naming the field: an unknown one, a pause that is over or longer than a year,
-    one end of quiet hours without the other, an unknown summary. Nothing is kept unless all can
-    be. What waits because of the old choice is decided on again.
+    one end of quiet hours without the other, both the same, an unknown summary. Nothing is kept
+    unless all can be. What waits because of the old choice is decided on again.
     """
     row, is_new = PatientSettings.objects.select_for_update().get_or_create(
         patient_id=patient_id, defaults={"changed_by": actor, "changed_at": clock.now()}
@@ -90,7 +90,8 @@ def _checked(before: GeneralSettings, changes: Mapping[str, Any]) -> GeneralSett
     after = replace(before, **{**changes, "digest": digest})
     if after.paused_until != before.paused_until:
         _refuse_odd_pause(after.paused_until)
-    _refuse_odd_quiet(after)
+    if (after.quiet_from, after.quiet_until) != (before.quiet_from, before.quiet_until):
+        _refuse_odd_quiet(after)
     return after
 
 
@@ -108,6 +109,9 @@ def _refuse_odd_quiet(after: GeneralSettings) -> None:
     if (begins is None) != (ends is None):
         missing = "quiet_from" if begins is None else "quiet_until"
         raise Refused(_("Quiet hours need a beginning and an end, or neither."), field=missing)
+    if begins is not None and begins == ends:  # no hour of the day would be quiet
+        message = _("Quiet hours must end at another time than they begin.")
+        raise Refused(message, field="quiet_until")
     if begins is not None and not _leaves_room(begins, ends):
         raise Refused(_("These hours would leave none for texts."), field="quiet_until")
 
