@@ -60,6 +60,20 @@ def crowd(count: int, **cells: str) -> list[dict]:
     ]
 
 
+def test_a_yes_that_is_written_down_late_does_not_end_the_wish_to_move_after_it(settled, bring_in):
+    about = {"visit_id": settled.pk, "patient_id": settled.patient_id, "actor": DESK}
+    services.confirm(appointment_id=settled.pk, actor=DESK)
+    services.ask_to_move(**about, note="")
+    bring_in(row(ANA, status="confirmed"))
+    settled.refresh_from_db()
+    assert settled.status == Appointment.Status.CONFIRMED
+    assert services.wishes_about([settled])
+    bring_in(row(ANA, status="booked"))
+    bring_in(row(ANA, status="confirmed", **MOVED))
+    settled.refresh_from_db()
+    assert (settled.status, settled.revision) == (Appointment.Status.CONFIRMED, 2)
+
+
 # -- what is told --------------------------------------------------------------------------------
 
 

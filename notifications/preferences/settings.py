@@ -90,7 +90,8 @@ def _checked(before: GeneralSettings, changes: Mapping[str, Any]) -> GeneralSett
     after = replace(before, **{**changes, "digest": digest})
     if after.paused_until != before.paused_until:
         _refuse_odd_pause(after.paused_until)
-    _refuse_odd_quiet(after)
+    if (after.quiet_from, after.quiet_until) != (before.quiet_from, before.quiet_until):
+        _refuse_odd_quiet(after)
     return after
 
 

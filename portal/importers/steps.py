@@ -96,7 +96,10 @@ def _withdraw(visit: Appointment, _situation: Situation, _announce: bool) -> Non
 
 
 def _confirm(visit: Appointment, _situation: Situation, _announce: bool) -> None:
-    services.confirm(appointment_id=visit.pk, actor=ACTOR)
+    """What was confirmed here is no news, and takes back no wish to move that came later."""
+    now = Appointment.objects.only("status").get(pk=visit.pk)  # a step before may have moved it
+    if now.status != Status.CONFIRMED:
+        services.confirm(appointment_id=visit.pk, actor=ACTOR)
 
 
 def _arrive(visit: Appointment, _situation: Situation, _announce: bool) -> None:
