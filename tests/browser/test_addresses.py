@@ -62,7 +62,7 @@ def test_p33_the_old_number_is_used_until_the_new_ones_code_is_pasted(visitor, d
     paste(page, f"{code[:3]}-{code[3:]}")
     page.get_by_role("button", name="Verify").click()
 
-    expect(page.get_by_text("Thank you. This address is yours and in use.")).to_be_visible()
+    expect(page.get_by_text("This number is yours. We text it once you agree")).to_be_visible()
     box = page.get_by_label(AGREED)
     expect(box).not_to_be_checked()
     box.check()

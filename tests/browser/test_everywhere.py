@@ -131,6 +131,19 @@ def test_p10_news_errors_and_an_ended_session_have_no_barrier(visitor, desk, sce
     assert axe(page) == []
 
 
+# Words with no room beside something else: three letters a line, or less, over several lines.
+LETTER_BY_LETTER = """() => [...document.querySelectorAll('main *, header *')]
+  .filter((each) => each.checkVisibility() && !each.closest('.vh'))
+  .flatMap((each) => [...each.childNodes])
+  .filter(({ nodeType, textContent }) => nodeType === Node.TEXT_NODE && textContent.trim())
+  .filter((text) => {
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size;
+    return lines > 2 && lines > text.textContent.trim().length / 3;
+  }).map((text) => text.textContent.trim())"""
+
+
 @pytest.mark.req("P-28")
 @pytest.mark.parametrize(("width", "zoom"), [(320, 1), (390, 1), (390, 2)])
 def test_p28_nothing_is_cut_off_and_all_is_large_enough_for_a_thumb(visitor, scene, width, zoom):
@@ -139,6 +152,7 @@ def test_p28_nothing_is_cut_off_and_all_is_large_enough_for_a_thumb(visitor, sce
         assert page.evaluate(HELD) == [], path
         assert too_small(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(LETTER_BY_LETTER) == [], path
         for menu in page.locator("summary:visible").all():
             menu.click()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path

@@ -186,8 +186,15 @@ def verify(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     except Refused as refused:
         form.add_error("code", str(refused.message))
         return _draw(request, contact_id, form, status=422)
-    messages.success(request, _("Thank you. This address is yours and in use."))
+    mine = addresses_of(patient_id=request.patient.pk)
+    messages.success(request, _thanks(_found(mine, contact_id)))
     return _to_contact(request, contact_id)
+
+
+def _thanks(address: Address) -> str:
+    if address.waits_for_yes:
+        return _("Thank you. This number is yours. We text it once you agree below.")
+    return _("Thank you. This address is yours and in use.")
 
 
 @require_POST
