@@ -118,6 +118,26 @@ def test_guardian_acts_for_the_child_in_the_address(ana_client, ana):
     assert act(ana_client, message, "archive").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("page", "data", "lands"),
+    [
+        ("notifications/bulk/read/", {}, ""),  # nothing is ticked: refused
+        ("notifications/read-all/", {}, "notifications/"),
+        ("notifications/settings/", {}, "notifications/settings/"),
+        ("notifications/settings/cells/hygiene_recall.email/", {}, "notifications/settings/"),
+        ("notifications/settings/resume/", {"next": "//elsewhere"}, "notifications/settings/"),
+        ("notifications/settings/private/wish/", {}, ""),
+    ],
+)
+def test_a_press_on_a_childs_page_never_leads_to_the_guardians_own(
+    ana_client, ana, page, data, lands
+):
+    """Nor what is refused, or names no page to go back to."""
+    sam = child_of(ana)
+    answer = ana_client.post(f"/for/{sam.pk}/{page}", data)
+    assert (answer.status_code, answer["Location"]) == (303, f"/for/{sam.pk}/{lands}")
+
+
 @pytest.mark.req("P-01")
 @pytest.mark.parametrize("page", ["", "visits/", "notifications/", "notifications/settings/"])
 def test_guardianship_that_ended_ends_at_once(ana_client, ana, ben_client, page):

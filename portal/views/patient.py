@@ -24,6 +24,7 @@ from notifications.enums import AuditAction
 from notifications.types import Refused
 from portal.access import patient_for, profiles_for
 from portal.models import User
+from portal.templatetags.portal import address
 
 View = Callable[..., HttpResponse]
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -126,13 +127,21 @@ def is_prefetch(request: HttpRequest) -> bool:
     return "prefetch" in request.headers.get("Sec-Purpose", "")
 
 
-def back(request: HttpRequest, default: str = "/") -> HttpResponse:
-    """Return a 303 to where the form says it came from, if that is a page of ours (S-09)."""
+def back(request: HttpRequest, default: str = "") -> HttpResponse:
+    """Return a 303 to where the form says it came from, if that is a page of ours (S-09).
+
+    `default`: where else; empty: the home page of whomever the request is about.
+    """
     wanted = request.POST.get("next", "")
     mine = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     is_path = mine and wanted.startswith("/") and wanted.isprintable()
-    target = iri_to_uri(wanted) if is_path else default
+    target = iri_to_uri(wanted) if is_path else default or _home_of(request)
     return HttpResponse(status=303, headers={"Location": target})
+
+
+def _home_of(request: HttpRequest) -> str:
+    patient = getattr(request, "patient", request.user)
+    return address("home", user=request.user, patient=patient)
 
 
 def zone_of(patient: User) -> str:

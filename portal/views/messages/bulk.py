@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
@@ -49,7 +48,7 @@ def bulk(request: HttpRequest, action: str) -> HttpResponse:
     said, inverse = _said(action, len(done.changed)), _inverse(request, action)
     undo = f"{_path(request, inverse)}?{_query(done.changed)}" if inverse and done.changed else ""
     messages.success(request, said, extra_tags=undo)
-    return back(request, reverse("centre"))
+    return back(request, address("centre", user=request.user, patient=request.patient))
 
 
 def _chosen(request: HttpRequest) -> list[UUID]:

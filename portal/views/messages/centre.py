@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
@@ -167,7 +166,7 @@ def _all_changed(request: HttpRequest, shown: Shown, said: str, batch: UUID | No
     )
     if not is_fragment(request):
         messages.success(request, said, extra_tags=undo)
-        return back(request, reverse("centre"))
+        return back(request, address("centre", user=request.user, patient=request.patient))
     context = {"shown": shown, "said": said, "undo": undo}
     context["prefix"] = "h" if request.POST.get("list") == "h" else "n"
     context["oob"] = {"whole", "view"} <= set(request.POST)  # the bell's, above a centre

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -69,7 +68,7 @@ def change(request: HttpRequest, notification_id: UUID, action: str) -> HttpResp
     said = _said(action, changed)
     if not is_fragment(request):
         messages.success(request, said, extra_tags=_undo(request, changed, action))
-        return back(request, reverse("centre"))
+        return back(request, address("centre", user=request.user, patient=request.patient))
     return _fragment(request, rows_of([changed])[0], action, said)
 
 

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views import View
@@ -38,7 +37,7 @@ class NotificationSettingsPage(View):
         except Refused as refused:
             return draw(request, status=400, refused=refused.message)
         messages.success(request, _("Your settings are saved."))
-        return back(request, reverse("settings"))
+        return back(request, address("settings", user=request.user, patient=request.patient))
 
 
 def who(request: HttpRequest) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def cell(request: HttpRequest, cell: str) -> HttpResponse:
     except Refused as refused:
         return render(request, "portal/_refused.html", {"reason": refused.message}, status=400)
     if not is_fragment(request):
-        return back(request, reverse("settings"))
+        return back(request, address("settings", user=request.user, patient=request.patient))
     type_key, label = cell.partition(".")[0], matrix.cell_label(cell)
     context = {"type_key": type_key, "label": label, "on": enabled, "now": clock.now()}
     return render(request, "portal/settings/_cell_saved.html", context)
