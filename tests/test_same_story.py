@@ -171,7 +171,7 @@ def test_the_outbox_holds_what_was_sent_once_and_nothing_that_was_not(cases):
 
 def test_the_outbox_page_shows_the_same_and_says_where_each_stands(cases, desk):
     page = text_of(desk.get("/dev/outbox/"))
-    link = r'<span class="state"><span class="chip \w+">(.*?)</span> <a href="(.*?)">'
+    link = r'<span class="state small"><span class="chip \w+">(.*?)</span> <a href="(.*?)">'
     shown = Counter((plain(said), url) for said, url in re.findall(link, page, re.DOTALL))
     assert shown == Counter(
         (told(row, case=case), f"/admin/notifications/delivery/{row.pk}/change/")
