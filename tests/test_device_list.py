@@ -1,10 +1,14 @@
 """The list of devices: when each was last used, what its owner calls it, and a test of it."""
 
+import json
+import struct
 from datetime import timedelta
+from pathlib import Path
 from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from notifications import clock, contacts, switches
@@ -171,7 +175,7 @@ def test_where_nothing_may_go_no_test_goes_either(ana, ana_client, carrier, sett
         asked = {"patient_id": ana.pk, "kind": "push", "contact_id": device.pk}
         contacts.record_request(**asked, actor=DESK)
     if why == "left us":
-        ana.departed_on = NOON.date()
+        ana.departure = "left"
         ana.save()
     assert try_out(ana_client, device, headers=HTMX).status_code == 422
     assert carrier.handed == []
@@ -210,7 +214,7 @@ def test_p32_who_signs_in_where_another_was_hears_nothing_of_theirs(ana, ben):
 
 @pytest.mark.req("P-32")
 def test_p32_not_now_is_kept_on_this_device_for_90_days(ana, ana_client, ben):
-    card = 'data-nudge aria-labelledby="nudge"'
+    card = 'aria-labelledby="nudge"'
     assert card in text_of(ana_client.get("/"))
     answer = ana_client.post(f"{DEVICES}not-now/", headers=HTMX)
     assert "You can turn it on in your settings" in text_of(answer)
@@ -223,4 +227,22 @@ def test_p32_not_now_is_kept_on_this_device_for_90_days(ana, ana_client, ben):
 
 def test_without_a_key_no_card_is_drawn(ana_client, settings):
     settings.NOTIFICATIONS_VAPID_PRIVATE_KEY = ""
-    assert "data-nudge" not in text_of(ana_client.get("/"))
+    assert 'aria-labelledby="nudge"' not in text_of(ana_client.get("/"))
+
+
+# -- on a home screen ---------------------------------------------------------------------------
+
+
+def test_the_portal_can_be_put_on_a_home_screen(client):
+    folder = Path(finders.find("portal/site.webmanifest")).parent
+    manifest = json.loads((folder / "site.webmanifest").read_text())
+    assert (manifest["start_url"], manifest["display"]) == ("/m", "standalone")
+    assert {"name", "short_name", "lang", "background_color"} <= manifest.keys()
+    for icon in manifest["icons"]:
+        assert (folder / icon["src"]).exists()
+    sizes = {icon["sizes"]: (folder / icon["src"]).read_bytes() for icon in manifest["icons"]}
+    for size in (192, 512):
+        width_and_height = struct.unpack(">II", sizes[f"{size}x{size}"][16:24])
+        assert width_and_height == (size, size)
+    assert "portal/icon.png" in (folder / "sw.js").read_text()
+    assert 'rel="apple-touch-icon"' in client.get("/accounts/login/").content.decode()

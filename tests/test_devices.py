@@ -269,6 +269,23 @@ def test_the_worker_may_speak_for_the_whole_site_and_is_asked_for_anew(client):
     assert "showNotification" in text_of(answer)
 
 
+@pytest.mark.req("P-32")
+@pytest.mark.req("P-35")
+def test_a_device_says_one_neutral_sentence_in_its_readers_language(client, practice):
+    practice.public_name = "Main Street"
+    practice.save()
+    first, _rest = text_of(client.get("/sw.js")).split(";\n", 1)
+    words = json.loads(first.removeprefix("const WORDS = "))
+    assert {code: each["one"] for code, each in words.items()} == {
+        "en": "You have a new message from Main Street. Sign in to read it.",
+        "es": "Tiene un mensaje nuevo de Main Street. Inicie sesión para leerlo.",
+    }
+    for each in words.values():
+        assert each["title"] == "Main Street"
+        assert "{count}" in each["many"] and "Main Street Dental" not in each["many"]
+        assert len(each["one"]) <= 120  # longer, a lock screen cuts it
+
+
 def test_the_worker_learns_what_it_needs_only_while_its_reader_is_signed_in(
     ana_client, client, key
 ):
@@ -318,7 +335,7 @@ def test_what_is_no_subscription_is_refused(ana, ana_client, body):
 
 
 @pytest.mark.req("P-32")
-def test_signing_out_ends_the_pushes_to_this_browser_only(ana, ben):
+def test_p32_signing_out_ends_the_pushes_to_this_browser_only(ana, ben):
     sam = child_of(ana)
     client = signed_in(ana)
     turn_on(client)

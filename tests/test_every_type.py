@@ -22,8 +22,8 @@ from notifications.enums import (
     PatientNotificationType,
     Purpose,
 )
-from notifications.rendering import message_for, render
-from notifications.segments import segments
+from notifications.rendering import message_for, render, render_reply
+from notifications.segments import segments, to_gsm7
 from notifications.types import PatientProfile
 from tests.test_checks import ROOT
 
@@ -57,6 +57,8 @@ LONG = {
     datetime: datetime.fromisoformat("2026-11-25T17:30:00+00:00"),  # Wed, at half past twelve
     Decimal: Decimal("-12345.67"),
 }
+ACCENTED = ("Clínica “Ñandú” de la Dra. Nguyễn Thị Ánh Ibáñez Núñez — Ortodoncia y más " * 2)[:120]
+REPLIES = [path.stem for path in sorted((ROOT / "templates/notifications/_reply").glob("*.txt"))]
 RELATIVE = re.compile(
     r"\b(today|tonight|tomorrow|yesterday|this (morning|afternoon|evening|week)|next (day|week)"
     r"|hoy|mañana|ayer|esta (tarde|noche|semana)|la semana que viene)\b",
@@ -269,6 +271,40 @@ def test_m03_every_text_is_one_segment_with_the_longest_names(cls, language):
         for payload, practice in ((cls.example(), PRACTICE), (longest(cls), LONG_PRACTICE)):
             [text] = said(payload, SMS, language=language, level=level, practice=practice).values()
             assert segments(text) == 1, (len(text), text)
+
+
+def ways(payload):
+    """Yield a payload in each way its text may branch: yes and no, with and without a number."""
+    switches = [name for name in payload.field_names() if isinstance(getattr(payload, name), bool)]
+    numbers = [name for name in payload.field_names() if name.endswith("_phone")]
+    for chosen in product((True, False), repeat=len(switches)):
+        for number in (LONG_NUMBER, ""):
+            values = dict.fromkeys(numbers, number) | dict(zip(switches, chosen, strict=True))
+            yield number, dataclasses.replace(payload, **values)
+
+
+@by_language
+@by_type
+@pytest.mark.req("M-03")
+def test_m03_no_accent_or_dash_in_a_name_makes_any_text_two(cls, language):
+    """An acute a, i, o or u, and a curly quote, would leave 70 places instead of 160."""
+    named = changed(cls.example(), LONG | {str: ACCENTED}, level=Level.L1)
+    for number, payload in ways(named):
+        names = {"practice_name": ACCENTED, "public_name": ACCENTED, "phone": number}
+        practice = LONG_PRACTICE | names
+        [text] = said(payload, SMS, language=language, practice=practice).values()
+        assert text.startswith('Clinica "Ñandu" '), text
+        assert segments(text) == 1, (len(text), text)
+        assert text.count("STOP") == 1
+
+
+@by_language
+@pytest.mark.parametrize("name", REPLIES)
+@pytest.mark.req("M-03")
+def test_m03_every_answer_to_a_text_is_one_segment(name, language):
+    names = {"practice_name": ACCENTED, "public_name": ACCENTED, "phone": LONG_NUMBER}
+    text = to_gsm7(render_reply(name=name, profile=profile(language, **names)))
+    assert segments(text) == 1, (len(text), text)
 
 
 @by_language

@@ -1,6 +1,7 @@
 """The centre without a browser: what each answer holds, whole page and fragment."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -331,6 +332,24 @@ def test_message_page_says_what_happened_on_each_channel(ana_client, ana):
     assert "What happened with this message" in page
     assert "In-app" in page
     assert "Email" in page
+    assert "Why you got this: “Messages from your care team” is on." in page
+    assert 'href="/notifications/settings/#type-message_from_provider"' in page
+
+
+def test_a_message_that_is_not_there_leads_to_those_that_are(ana_client):
+    answer = ana_client.get(f"{CENTRE}{uuid4()}/")
+    assert answer.status_code == 404
+    assert "This message is not here" in text_of(answer)
+    assert f'class="btn" href="{CENTRE}">See all your messages' in text_of(answer)
+
+
+def test_message_whose_time_has_passed_says_that_nothing_is_left_to_do(ana_client, ana):
+    message = tell(ana, "Hello")[0]
+    message.expires_at = timezone.now()
+    message.save()
+    page = text_of(ana_client.get(f"{CENTRE}{message.pk}/"))
+    assert "No longer current" in page
+    assert "there is nothing left to do here" in page
 
 
 def test_the_centre_needs_the_same_queries_for_any_number_of_messages(

@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import time, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -10,9 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from notifications import clock, consent, contacts, preferences
-from notifications.enums import Digest, Purpose
+from notifications.enums import ContactStatus, Digest, Purpose
 from notifications.models import AuditEvent
 from portal.models import Guardianship, User
+from portal.views.change_words import OF_AN_ADDRESS
 from tests.clinic import DESK
 from tests.conftest import signed_in
 from tests.engine import ANAS_NUMBER, device_of, email_of, phone_of
@@ -20,6 +22,7 @@ from tests.pages import HTMX, child_of, text_of
 
 SETTINGS = "/notifications/settings/"
 CHANGES = f"{SETTINGS}changes/"
+CONTACTS = Path(contacts.__file__).parent
 pytestmark = pytest.mark.django_db
 
 
@@ -105,6 +108,12 @@ def test_a_stop_and_a_start_name_the_text_they_came_by(ana_client, ana):
     contacts.opt_in(number=ANAS_NUMBER, actor="system:reply:1f0d")
     assert any(line.startswith("***-0142 in use again.") for line in told(ana_client)[:2])
     assert all("By a text from this number" in line for line in told(ana_client)[:4])
+
+
+def test_every_change_the_addresses_write_down_has_words_of_its_own():
+    source = "".join(path.read_text() for path in CONTACTS.glob("*.py"))
+    written = set(re.findall(r'change="(\w+)"', source)) | set(ContactStatus.values)
+    assert written - set(OF_AN_ADDRESS) == set()
 
 
 def test_what_nobody_has_words_for_yet_is_still_told(ana_client, ana, ana_email):
@@ -203,3 +212,14 @@ def test_a_full_page_costs_what_a_short_one_does(ana, ben):
     for number in range(30):
         switch(ana, "sms", on=bool(number % 2), actor=f"user:{(ana, ben)[number % 2].pk}")
     assert queries() <= before
+
+
+def test_the_whole_sheet_at_once_is_one_line(ana_client, ana):
+    me = f"user:{ana.pk}"
+    before = preferences.turn_off(patient_id=ana.pk, channel="sms", actor=me)
+    assert told(ana_client)[0].startswith("All texts turned off. By you, ")
+    preferences.put_back(patient_id=ana.pk, before=before, actor=me)
+    assert told(ana_client)[0].startswith("Choices put back as they were before. By you, ")
+    switch(ana, "sms", on=False, actor=me)
+    preferences.reset(patient_id=ana.pk, actor=me)
+    assert told(ana_client)[0].startswith("All choices set back to what we recommend. By you, ")

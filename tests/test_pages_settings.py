@@ -328,7 +328,7 @@ def link(ana, ana_email) -> str:
 
 
 @pytest.mark.req("P-21")
-def test_p21_looking_at_the_link_changes_nothing(client, ana, link):
+def test_looking_at_the_link_changes_nothing(client, ana, link):
     for _ in range(2):
         page = client.get(link)
         assert "Stop these emails?" in text_of(page)
@@ -339,7 +339,7 @@ def test_p21_looking_at_the_link_changes_nothing(client, ana, link):
 
 @pytest.mark.req("P-21")
 @pytest.mark.req("M-12")
-def test_p21_one_click_leaves_without_cookie_or_token_and_undo_returns(ana, ben, link):
+def test_one_click_leaves_without_cookie_or_token_and_undo_returns(ana, ben, link):
     client = Client(enforce_csrf_checks=True)
     for _ in range(3):
         answer = client.post(link, {"List-Unsubscribe": "One-Click"})
@@ -358,7 +358,7 @@ def test_p21_one_click_leaves_without_cookie_or_token_and_undo_returns(ana, ben,
 
 
 @pytest.mark.req("P-21")
-def test_p21_forged_links_and_undos_are_refused(client, ana, link):
+def test_forged_links_and_undos_are_refused(client, ana, link):
     assert client.get("/unsubscribe/forged/").status_code == 400
     assert client.post(link[:-2] + "x/").status_code == 400
     assert client.post(link, {"undo": "forged"}).status_code == 400

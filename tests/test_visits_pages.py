@@ -36,6 +36,7 @@ from portal.services import (
 )
 from tests.clinic import DESK, a_visit, wall
 from tests.conftest import PASSWORD, signed_in
+from tests.crowd import side_by_side
 from tests.engine import BENS_NUMBER, NOON, phone_of, run, status_of
 from tests.pages import HTMX, act, child_of, text_of
 from tests.test_replies import text
@@ -237,6 +238,28 @@ def test_a_visit_that_is_over_off_or_anothers_cannot_be_moved(ana, ben, visits):
     with pytest.raises(Refused):
         take_back(visit_id=bens.pk, patient_id=ana.pk, actor=ME)
     assert not CallTask.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_presses_twice_while_others_change_the_visit_waits_for_nobody_for_ever(
+    ana, asked, visits
+):
+    other = visits(ana, NOON + 9 * DAY)
+    message = PatientNotification.objects.get(subject=asked.subject)
+    who = {"patient_id": ana.pk, "notification_id": message.pk}
+    side_by_side(
+        lambda: wish(asked, note="One"),
+        lambda: wish(asked, note="Two"),
+        lambda: service.mark_read(**who),
+        lambda: cancel(appointment_id=other.pk, actor=DESK),
+    )
+    assert outcomes(asked) == [""]
+    side_by_side(
+        lambda: never_mind(asked),
+        lambda: confirm(appointment_id=asked.pk, actor=DESK),
+        lambda: service.mark_unread(**who),
+    )
+    assert outcomes(asked) in ([CallOutcome.CANCELLED], [CallOutcome.ANSWERED])
 
 
 # -- its page -----------------------------------------------------------------------------------

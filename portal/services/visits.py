@@ -129,8 +129,8 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
     They no longer ask for another time either.
     """
     visit = _locked(appointment_id)
-    end_wish(visit, outcome=CallOutcome.ANSWERED, actor=actor)
     if visit.status == Status.CONFIRMED:
+        end_wish(visit, outcome=CallOutcome.ANSWERED, actor=actor)
         return visit
     if not visit.is_upcoming:
         raise Refused(_("This visit is no longer in the book."), field="status")
@@ -141,6 +141,7 @@ def confirm(*, appointment_id: UUID, actor: str) -> Appointment:
     _note(visit, change="confirmed", actor=actor)
     stop_asking(visit)
     notification_scheduler_service.answered(subject=visit.subject, action="confirm", actor=actor)
+    end_wish(visit, outcome=CallOutcome.ANSWERED, actor=actor)
     return visit
 
 

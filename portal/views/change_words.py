@@ -55,7 +55,7 @@ OF_AN_ADDRESS: dict[str, Promise] = {
     "request_ended": gettext_lazy("No longer asks this of us: %(address)s"),
     "told_replaced": gettext_lazy("%(address)s told that another took its place"),
     "renamed": gettext_lazy("%(address)s has a new name"),
-    "test_sent": gettext_lazy("A test sent to %(address)s"),
+    "tested": gettext_lazy("A test sent to %(address)s"),
     "guardian_named": gettext_lazy("Somebody may now act for this patient"),
     "guardian_ended": gettext_lazy("Somebody who acted for this patient no longer does"),
 }

@@ -157,7 +157,7 @@ def send_test(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     """Let one device show what every message shows there, and say whether it was sent."""
     who = {"patient_id": request.patient.pk, "actor": audit.actor_of(request.user)}
     contacts.send_test(**who, contact_id=contact_id)
-    said = _("Test sent. The device shows it in a moment: that you have a new message.")
+    said = _("Test sent. In a moment this device shows that you have a new message.")
     if is_fragment(request):
         return render(request, "portal/_tested.html", {"said": said})
     messages.success(request, said)

@@ -49,6 +49,16 @@ class Row:
         return str(Category(PatientNotificationType.get(self.message.type).category).label)
 
     @property
+    def type_key(self) -> str:
+        """Return where the settings have its kind, or nothing once that kind is gone."""
+        return self.message.type if self.message.type in PatientNotificationType else ""
+
+    @property
+    def kind(self) -> str:
+        """Return what the settings call its kind, such as "Visit reminders"."""
+        return str(PatientNotificationType.get(self.message.type).label)
+
+    @property
     def is_expired(self) -> bool:
         ends = self.message.expires_at
         return self.message.expired_at is not None or (ends is not None and ends <= clock.now())

@@ -1,6 +1,5 @@
-/* Notifications on this device: asks the browser only after the press on "Turn on here", marks
-   this browser in the list, and ends its registration at sign-out. Without this file, or without
-   the browser's help, the page says so and everything else works. */
+/* Notifications on this device: asks the browser only after the press on "Turn on", marks this
+   browser in the list, and ends its registration at sign-out. Without it all else works. */
 
 const part = document.querySelector("#devices-here");
 const can = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
@@ -52,10 +51,10 @@ async function state() {
   return "on";
 }
 
-const isOffer = part && "nudge" in part.dataset; // a card, shown after a useful moment; else the settings
+const isCard = part?.matches(".nudge"); // elsewhere than in the settings, after a useful moment
 
 function offer() {
-  if (isOffer && can && Notification.permission === "default") part.hidden = false;
+  if (isCard && can && Notification.permission === "default") part.hidden = false;
 }
 
 part?.addEventListener("submit", (event) => {
@@ -65,7 +64,7 @@ part?.addEventListener("submit", (event) => {
   turnOn(event.target).then((done) => done || refused("offer"), () => refused("failed"));
 });
 
-if (part && !isOffer) state().then(show, () => show("unable"));
+if (part && !isCard) state().then(show, () => show("unable"));
 if (document.querySelector(".flash, .letter .done-line")) offer();
 document.addEventListener("htmx:afterRequest", ({ detail: { successful, pathInfo } }) =>
   successful && /(confirm|accept)\/$/.test(pathInfo.requestPath) && offer());
@@ -76,7 +75,7 @@ function refused(instead) { // the words take the button's place, and the focus 
   part.querySelector("[data-state]:not([hidden])").focus();
 }
 
-// Signing in tells which browser this is, so that who was here before hears no more in it.
+// Signing in, too, tells which browser this is: whoever was here before hears no more in it.
 for (const form of document.querySelectorAll("[data-sign-in], [data-sign-out]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -1,12 +1,10 @@
 /* usePatientNotifications: the live part of the notification centre.
 
-   The bell (#center) says whose inbox this is. One tab of the browser holds the socket; it tells
-   the others what it hears. A frame carries numbers only ({event, unread, seq, priority}); what
-   is to be shown is fetched as a fragment from `sync`, drawn by the server. Rows on screen never
-   move by themselves: news waits behind the pill. Without this file every page still works.
-
-   It stops for good on a close code 44xx, such as when the session is over; otherwise it tries again
-   after a random 0.5 to 60 s, asks `sync` once a minute after three failures, rests while hidden. */
+   #center says whose inbox this is. One tab of the browser holds the socket and tells the others
+   what it hears. Frames carry numbers only; what is to be shown is a fragment of `sync`. Rows on
+   screen never move by themselves: news waits behind the pill. It stops for good on a close code
+   44xx; else it tries again after a random 0.5 to 60 s, asks `sync` once a minute after three
+   failures, and rests while hidden. Without this file every page still works. */
 "use strict";
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -29,44 +27,30 @@ function showCount() {
   if (tab) tab.textContent = unread || "";
 }
 
-function setCount(unread) {
-  const state = $("#bell-state");
-  if (!state || Number(state.dataset.unread) === unread) return;
-  state.dataset.unread = unread;
-  let badge = $(".badge", state);
-  if (!badge && unread) {
-    badge = state.appendChild(document.createElement("span"));
-    badge.className = "badge";
-    badge.setAttribute("aria-hidden", "true");
-  }
-  if (badge) unread ? (badge.textContent = unread > 99 ? "99+" : unread) : badge.remove();
-  showCount(); // the words for a screen reader follow with the fragment, in the right plural
-}
-
 /* -- the live line -- */
 
 function usePatientNotifications(center) {
   const { ws, sync, patient } = center.dataset;
-  const name = `dm-inbox-${patient}`;
   const live = { seq: 0, heard: null, failures: 0, line: "", spokenAt: 0, freshAt: Date.now() };
   let socket, release, holds, retry, poll, beat, rest, fetching, again, soon, due, lineTimers = [];
 
   const tell = (frame) => channel?.postMessage({ patient, ...frame });
 
-  function line(state) { // "" or one of the words; the tab with the lock says it for the others
+  function line(state) { // one of the words, or ""; the other tabs say the same
     if (holds) tell({ line: state });
     const place = $("#line");
     if (!place || live.ended || state === live.line) return;
     live.line = state;
     const at = new Date(live.freshAt).toLocaleTimeString(language, { timeStyle: "short" });
     place.textContent = state && words[state].replace("{time}", at) + " ";
+    if (state) say(place.textContent);
     if (state !== "ended") return;
     const a = place.appendChild(document.createElement("a"));
     a.href = `${words.signInUrl}?next=${encodeURIComponent(location.pathname + location.search)}`;
     a.textContent = words.signIn;
   }
 
-  function standing() { // what there is to say: nothing at first, after a minute what still works
+  function standing() { // nothing at first; after a minute, what still works
     const lasts = live.since ? Date.now() - live.since : 0;
     if (!navigator.onLine) return "offline";
     if (lasts < 59900) return lasts < 9900 ? "" : "reconnecting";
@@ -85,7 +69,7 @@ function usePatientNotifications(center) {
     line(standing());
   }
 
-  function end(state) { // for good; what the popover showed is not for whoever comes next
+  function end(state) { // for good, and nothing is left to whoever comes next
     stop();
     well();
     line(state);
@@ -136,10 +120,11 @@ function usePatientNotifications(center) {
     if (pill && !$("#list li")) fill(pill, true); // nothing there that could move
   }
 
-  function announce(news) { // how many, never what: those of 2 s together, once in 10 s, where it is read
+  function announce(news) { // how many, never what; in the tab being read
     const isTime = due;
     due = false;
     if (live.heard === null || document.hidden || !news.announce) { live.heard = live.seq; return; }
+    // Those of 2 s are one, and 10 s lie between two.
     const wait = Math.max(2000, live.spokenAt + 10000 - Date.now());
     if (!isTime) { soon ??= later(wait, () => { soon = null; due = true; refresh(); }); return; }
     live.spokenAt = Date.now();
@@ -151,17 +136,14 @@ function usePatientNotifications(center) {
   function hear(frame) {
     if (frame.ended) return end("ended");
     if ("line" in frame) return line(frame.line);
-    if (frame.event === "pong") return;
-    if (typeof frame.unread === "number") setCount(frame.unread);
-    refresh();
+    if (frame.event !== "pong") refresh();
   }
 
   function connect() {
     clearTimeout(retry);
     if (!holds || socket || !navigator.onLine) return;
     const since = live.seq ? `&since=${live.seq}` : "";
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    socket = new WebSocket(`${scheme}://${location.host}${ws}?events=only${since}`);
+    socket = new WebSocket(`${location.origin.replace("http", "ws")}${ws}?events=only${since}`);
     socket.onopen = () => {
       live.failures = live.silence = 0;
       poll = clearInterval(poll);
@@ -196,7 +178,7 @@ function usePatientNotifications(center) {
     socket = null;
   }
 
-  function listenFor() { // a line that answers nothing for two beats is dead, whatever it says
+  function listenFor() { // a line that is silent for two beats is dead
     if (live.since) refresh();
     if (live.silence >= 2) return socket.onclose({});
     live.silence += 1;
@@ -214,7 +196,7 @@ function usePatientNotifications(center) {
     });
     release = () => given.abort();
     if (!navigator.locks) return hold();
-    navigator.locks.request(name, steal ? { steal } : { signal: given.signal }, hold).catch(() => {
+    navigator.locks.request(`dm-inbox-${patient}`, steal ? { steal } : { signal: given.signal }, hold).catch(() => {
       if (holds && !given.signal.aborted) { stop(); start(); } // another tab took it
     });
   }
@@ -350,7 +332,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
 
 document.addEventListener("htmx:afterRequest", ({ detail: { elt, target, successful, xhr } }) => {
   elt.closest("li, form")?.removeAttribute("aria-busy");
-  if (successful) return;
+  if (successful && xhr.status !== 422) return;
   if (elt.dataset.cell) {
     elt.checked = !elt.checked;
     cellState(elt, "failed", words.notSaved);

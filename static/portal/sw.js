@@ -17,7 +17,7 @@ async function show({ id, lang }) {
   const words = WORDS[lang] ?? WORDS.en;
   const body = ids.length > 1 ? words.many.replace("{count}", ids.length) : words.one;
   const isNew = ids.length > (before?.data?.ids.length ?? 0);
-  const look = { body, tag: TAG, renotify: isNew, lang: lang ?? "en", icon: "/favicon.ico", data: { ids } };
+  const look = { body, tag: TAG, renotify: isNew, lang: lang ?? "en", icon: "/static/portal/icon.png", data: { ids } };
   return self.registration.showNotification(words.title || location.host, look);
 }
 

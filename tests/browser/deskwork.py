@@ -17,7 +17,7 @@ from django.contrib.sessions.models import Session
 
 from notifications import calls, clock, consent, contacts, preferences
 from notifications.enums import OPEN_STATUSES, DeliveryStatus, PatientNotificationType, Purpose
-from notifications.models import Delivery, ScheduledNotification
+from notifications.models import Consent, Delivery, ScheduledNotification
 from notifications.providers.outbox import OutboxMessage
 from notifications.services import patient_notification_service as service
 from portal import services
@@ -28,10 +28,10 @@ from portal.notification_types.forms_due import FormsDuePayload
 from portal.notification_types.message_from_provider import MessageFromProviderPayload
 from portal.notification_types.system_alert import SystemAlertPayload
 from tests.browser.desk import PASSWORD
-from tests.browser.markers import left, reach, seat, tell_all, traces, under_way
+from tests.browser.markers import equip, seat, sent_to, tell_all, traces, under_way
 
 ACTOR = "system:desk"
-WITH_MARKERS = (left, reach, seat, tell_all, traces, under_way)
+WITH_MARKERS = (equip, seat, sent_to, tell_all, traces, under_way)
 
 
 def admit(*, email: str, first_name: str, language: str = "en") -> str:
@@ -178,6 +178,35 @@ def give_email(*, patient_id: UUID, address: str) -> None:
     """Give a patient a verified address."""
     made = contacts.add(patient_id=patient_id, kind="email", value=address, actor=ACTOR)
     contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+
+
+def devices(*, patient_id: UUID) -> list[str]:
+    """Return the browsers a patient's pushes go to, by their names."""
+    known = contacts.of_patient(patient_id=patient_id)
+    return [each.label for each in known if each.kind == "push"]
+
+
+def give_phone(*, patient_id: UUID, number: str) -> None:
+    """Give a patient a verified number."""
+    made = contacts.add(patient_id=patient_id, kind="phone", value=number, actor=ACTOR)
+    contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
+
+
+def stop(*, number: str) -> None:
+    """Let a number reply STOP."""
+    contacts.opt_out(number=number, actor=ACTOR)
+
+
+def sent_to(*, address: str) -> list[str]:
+    """Return what left for an address, oldest first."""
+    rows = OutboxMessage.objects.order_by("id")
+    return [row.content["text"] for row in rows if row.to == address]
+
+
+def consents(*, patient_id: UUID) -> list[list[Any]]:
+    """Return what a patient said to which wording, and where, oldest first."""
+    rows = Consent.objects.filter(contact__patient_id=patient_id).order_by("recorded_at")
+    return [list(row) for row in rows.values_list("granted", "wording", "source")]
 
 
 def give_number(*, patient_id: UUID, number: str) -> None:

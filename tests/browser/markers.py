@@ -12,37 +12,27 @@ from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 
-from notifications import clock, consent, contacts
+from notifications import clock
 from notifications.contacts import devices
-from notifications.enums import OPEN_STATUSES, Level, PatientNotificationType, Purpose
+from notifications.enums import OPEN_STATUSES, Level, PatientNotificationType
 from notifications.models import AuditEvent, Delivery, InboxEvent
 from notifications.providers.outbox import OutboxMessage
 from notifications.services import patient_notification_service as service
 from notifications.types import NotificationPayload
-from portal.models import Appointment, User
+from portal.models import Appointment
 from tests.pushing import browser_keys
 
 MARK, SUM = "Zyzzyva gingivitis", Decimal("98765.43")
-ACTOR = "system:desk"
 
 
-def reach(*, patient_id: UUID) -> None:
-    """Give a patient an agreed e-mail and number and a device, and a zone where it is day."""
-    ahead = 12 - clock.now().hour
-    User.objects.filter(pk=patient_id).update(zone=f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT")
-    values = {"email": f"{patient_id}@example.com", "phone": f"+1212555{patient_id.int % 10**4:04}"}
-    for kind, value in values.items():
-        made = contacts.add(patient_id=patient_id, kind=kind, value=value, actor=ACTOR)
-        made = contacts.mark_verified(contact_id=made.pk, actor=ACTOR)
-        wording = getattr(consent, f"CURRENT_{'TEXT' if kind == 'phone' else 'EMAIL'}_WORDING")
-        agreed = {"granted": True, "wording": wording, "source": "desk", "actor": ACTOR}
-        consent.record(contact=made, purpose=Purpose.TREATMENT, **agreed)
+def equip(*, patient_id: UUID) -> None:
+    """Give a patient a device that is pushed to."""
     devices.add_device(
         patient_id=patient_id,
         endpoint=f"https://updates.push.services.mozilla.com/wpush/v2/{patient_id}",
         **browser_keys(),
         label="Firefox on Linux",
-        actor=ACTOR,
+        actor="system:desk",
     )
 
 
@@ -90,7 +80,7 @@ def under_way(*, patient_id: UUID) -> int:
     return open_ones.filter(due_at__lte=clock.now()).count()
 
 
-def left(*, patient_id: UUID) -> dict[str, list[dict]]:
+def sent_to(*, patient_id: UUID) -> dict[str, list[dict]]:
     """Return what the outbox has for a patient, by channel."""
     ids = Delivery.objects.filter(notification__patient_id=patient_id).values_list("pk", flat=True)
     found: dict[str, list[dict]] = {"email": [], "sms": [], "push": []}

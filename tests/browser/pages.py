@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import URLPattern, URLResolver, reverse
+from playwright.sync_api import Page
 
 from portal import urls
 from tests.browser.conftest import Person
@@ -24,10 +26,12 @@ PAGES: dict[str, tuple[str, ...]] = {
     "statements": ("",),
     "statement": ("",),
     "centre": ("", "?view=unread", "?view=archived", "?category=billing"),
+    "sent": ("",),
     "message": ("",),
     "settings": ("",),
     "preview": ("", "?type=lab_results"),
     "changes": ("",),
+    "private": ("",),
     "contact": ("",),
     "contact-add": ("",),
 }
@@ -58,6 +62,10 @@ class Scene:
         """Return the pages one sees without an account."""
         return [*(reverse(name, kwargs=self._ids_of(name)) for name in SIGNED_OUT), LOST]
 
+    def owns(self, ids: dict[str, str]) -> bool:
+        """Return whether an address with these ids names something of theirs."""
+        return any(name.endswith("_id") for name in ids)
+
     def _ids_of(self, name: str) -> dict[str, str]:
         return {each: self.ids[each] for each in ADDRESSES[name]}
 
@@ -65,6 +73,24 @@ class Scene:
 def furnish(desk: Desk, person: Person) -> Scene:
     """Give somebody one of everything their pages can show, and a child who has as much."""
     return Scene(person=person, ids=desk.furnish(patient_id=person.id, address=person.email))
+
+
+def walk(
+    visitor: Any, scene: Scene, *, ward: str = "", **window: Any
+) -> Iterator[tuple[str, Page]]:
+    """Yield each address with its page, open: the person's, a ward's, those without an account."""
+    signed_in, signed_out = visitor(**window), visitor(**window)
+    page = signed_in.sign_in(scene.person, LOST)
+    for path in [
+        *scene.paths(),
+        *([f"/for/{ward}/", f"/for/{ward}/notifications/"] if ward else []),
+    ]:
+        page.goto(f"{signed_in.site.url}{path}")
+        yield path, page
+    page = signed_out.page()
+    for path in scene.signed_out():
+        page.goto(f"{signed_out.site.url}{path}")
+        yield path, page
 
 
 def addresses(entries: list = urls.urlpatterns) -> Iterator[tuple[str, set[str]]]:

@@ -31,7 +31,9 @@ if not User.objects.filter(username="chief@example.com").exists():
 @pytest.mark.req("P-09")
 @pytest.mark.req("P-28")
 @pytest.mark.req("S-16")
-def test_no_admin_page_complains_or_is_too_small_to_press(visitor, desk, ana, chief):
+def test_p09_no_admin_page_complains_asks_another_site_or_is_too_small_to_press(
+    visitor, desk, ana, chief
+):
     desk.give_email(patient_id=ana.id, address=ana.email)
     desk.tell(patient_id=ana.id, texts=["Hello"])
     window = visitor()
@@ -62,7 +64,7 @@ def test_a_patient_is_chosen_by_name_and_an_action_says_how_many(visitor, desk, 
 
 @pytest.mark.req("P-28")
 @pytest.mark.parametrize("width", [1280, 320])
-def test_a_timeline_and_the_consent_page_fit_any_width(visitor, desk, ana, chief, width):
+def test_p28_a_timeline_and_the_consent_page_fit_any_width(visitor, desk, ana, chief, width):
     desk.give_email(patient_id=ana.id, address=ana.email)
     desk.tell(patient_id=ana.id, texts=["Hello"])
     window = visitor(width=width)
@@ -91,7 +93,7 @@ def fits(page):
 
 
 @pytest.mark.req("P-08")
-def test_a_yes_and_a_no_are_recorded_without_a_script(visitor, desk, ana, chief):
+def test_p08_a_yes_and_a_no_are_recorded_without_a_script(visitor, desk, ana, chief):
     desk.give_email(patient_id=ana.id, address=ana.email)
     window = visitor(java_script_enabled=False)
     page = window.sign_in(chief, "/admin/")
@@ -115,7 +117,9 @@ PAUSE = "from notifications import switches as s; s.{}(channel='sms', actor='sys
 @pytest.mark.req("P-09")
 @pytest.mark.req("P-28")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_pause_is_said_on_a_narrow_screen_and_ended_without_a_script(visitor, site, chief, theme):
+def test_p28_a_pause_is_said_on_a_narrow_screen_and_ended_without_a_script(
+    visitor, site, chief, theme
+):
     site.manage("shell", "-c", PAUSE.format("pause", ", code='20003'"))
     try:
         window = visitor(java_script_enabled=False, width=320, color_scheme=theme)

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import axe
+from tests.browser.desk import PASSWORD
 from tests.pushing import MOZILLA, browser_keys
 
 pytestmark = pytest.mark.browser
@@ -75,7 +76,7 @@ def workers(page: Page) -> int:
 
 @pytest.mark.browser_short
 @pytest.mark.req("P-32")
-def test_nothing_is_asked_before_the_press_and_then_this_device_is_listed(window):
+def test_p32_nothing_is_asked_before_the_press_and_then_this_device_is_listed(window):
     page = window()
     button = page.get_by_role("button", name="Turn on here")
     expect(button).to_be_visible()
@@ -88,7 +89,7 @@ def test_nothing_is_asked_before_the_press_and_then_this_device_is_listed(window
     assert workers(page) == 1
     expect(rows(page)).to_have_count(1)
     expect(rows(page).first).to_contain_text("Chrome on Linux")
-    expect(rows(page).first.get_by_text("This device")).to_be_visible()
+    expect(rows(page).first.get_by_text("This device", exact=True)).to_be_visible()
     expect(button).to_be_hidden()
     assert axe(page) == []
 
@@ -111,7 +112,7 @@ def test_removing_it_turns_it_off_and_offers_it_again(window):
 
 @pytest.mark.browser_short
 @pytest.mark.req("P-32")
-def test_signing_out_turns_it_off_here(window, visitor, ana):
+def test_p32_signing_out_ends_it_in_the_browser_and_with_us(window, visitor, ana):
     page = window()
     turn_on(page)
     page.locator("header summary").click()
@@ -123,7 +124,7 @@ def test_signing_out_turns_it_off_here(window, visitor, ana):
 
 
 @pytest.mark.req("P-32")
-def test_where_the_browser_blocks_it_the_page_says_what_to_do(window):
+def test_p32_where_the_browser_blocks_it_the_page_says_what_to_do(window):
     denied = "Object.defineProperty(Notification, 'permission', { get: () => 'denied' });"
     page = window(allowed=False, script=denied)
     expect(page.get_by_text("Your browser blocks them for this site.")).to_be_visible()
@@ -211,7 +212,7 @@ def note(sentence: str) -> dict[str, str]:
 
 @pytest.mark.browser_short
 @pytest.mark.req("P-32")
-def test_a_push_shows_the_neutral_sentence_and_a_repeat_takes_its_place(window):
+def test_p32_a_push_shows_the_neutral_sentence_and_a_repeat_takes_its_place(window):
     page = window()
     turn_on(page)
     for _ in range(2):
@@ -220,7 +221,7 @@ def test_a_push_shows_the_neutral_sentence_and_a_repeat_takes_its_place(window):
 
 
 @pytest.mark.req("P-32")
-def test_more_pushes_are_one_note_that_counts_them_in_the_patients_language(window):
+def test_p32_more_pushes_are_one_note_that_counts_them_in_the_patients_language(window):
     page = window()
     turn_on(page)
     deliver(page, push("one"))
@@ -242,7 +243,7 @@ def test_a_push_that_cannot_be_read_still_says_that_there_is_a_message(window, p
 
 
 @pytest.mark.req("P-32")
-def test_a_press_opens_the_messages_and_no_other_page(window):
+def test_p32_a_press_opens_the_centre(window):
     page = window()
     with page.context.expect_event("serviceworker") as started:
         turn_on(page)
@@ -255,3 +256,91 @@ def test_a_press_opens_the_messages_and_no_other_page(window):
         }"""
     )
     assert target == page.evaluate("location.origin") + "/m"
+    page.goto(target)
+    expect(page).to_have_url(f"{target.removesuffix('/m')}/notifications/")
+
+
+# -- what its owner does with it, and where it is offered ----------------------------------------
+
+
+def test_a_device_is_renamed_and_tested_where_it_is_listed(window):
+    page = window()
+    turn_on(page)
+    expect(rows(page)).to_contain_text("not used yet")
+    page.get_by_role("button", name="Send a test").click()
+    expect(rows(page)).to_contain_text("Test sent. In a moment this device shows")
+    expect(page.locator("#status")).to_contain_text("Test sent.")
+    page.get_by_role("button", name="Send a test").click()
+    expect(rows(page).locator(".complaint")).to_contain_text("A test was just sent.")
+    assert axe(page) == []
+
+    rows(page).locator("summary").click()
+    page.get_by_label("Name of this device").fill("Kitchen tablet")
+    page.get_by_label("Name of this device").press("Enter")
+    expect(page.get_by_text("This device is now called “Kitchen tablet”.")).to_be_visible()
+    expect(rows(page).get_by_text("This device", exact=True)).to_be_visible()
+
+
+UNDECIDED = """
+    const decided = () => localStorage.getItem("test-asked") ? "ANSWER" : "default";
+    Object.defineProperty(Notification, "permission", { get: decided });
+    Notification.requestPermission = async () => {
+      localStorage.setItem("test-asked", "yes");
+      return decided();
+    };
+"""
+
+
+def confirm_a_visit(window, desk, ana, answer: str) -> Page:
+    """Let Ana confirm a visit in a browser that has not been asked; return her page."""
+    desk.remind(patient_id=ana.id)
+    page = window(script=UNDECIDED.replace("ANSWER", answer))
+    page.goto(page.url.replace(SETTINGS, "/notifications/"))
+    expect(page.get_by_text("Get a nudge on this device")).to_be_hidden()
+    page.locator("#list").get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("Get a nudge on this device")).to_be_visible()
+    return page
+
+
+@pytest.mark.req("P-32")
+def test_p32_after_a_confirm_it_is_offered_and_asks_only_when_turned_on(window, desk, ana):
+    page = confirm_a_visit(window, desk, ana, "granted")
+    assert not was_asked(page)
+    assert axe(page) == []
+
+    page.get_by_role("button", name="Turn on", exact=True).click()
+
+    expect(page.get_by_text("Notifications are on for this device.")).to_be_visible()
+    assert was_asked(page)
+    expect(page.get_by_text("Get a nudge on this device")).to_be_hidden()
+
+
+@pytest.mark.req("P-32")
+def test_p32_not_now_hides_the_offer_and_a_no_to_the_browser_shows_help(window, desk, ana):
+    page = confirm_a_visit(window, desk, ana, "denied")
+    page.get_by_role("button", name="Turn on", exact=True).click()
+    expect(page.get_by_text("Your browser blocks them for this site.")).to_be_focused()
+
+    page.evaluate("localStorage.clear()")  # as if nobody had been asked
+    page.reload()
+    page.locator("#list h3 a").first.click()  # the visit was confirmed: here it is offered as well
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_text("You can turn it on in your settings")).to_be_focused()
+    page.reload()
+    expect(page.locator(".letter .done-line")).to_be_visible()
+    expect(page.get_by_text("Get a nudge on this device")).to_have_count(0)
+
+
+@pytest.mark.req("P-32")
+def test_p32_who_signs_in_after_an_ended_session_gets_none_of_the_pushes(window, desk, ana, ben):
+    page = window()
+    turn_on(page)
+    desk.end_sessions()
+    page.goto(page.url)
+
+    page.get_by_label("Email").fill(ben.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_text("Not turned on anywhere yet.")).to_be_visible()
+    assert desk.devices(patient_id=ana.id) == []

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import axe
-from tests.browser.pages import furnish
+from tests.browser.pages import furnish, walk
 
 pytestmark = pytest.mark.browser
 
@@ -132,10 +132,7 @@ def test_p10_news_errors_and_an_ended_session_have_no_barrier(visitor, desk, sce
 @pytest.mark.req("P-28")
 @pytest.mark.parametrize(("width", "zoom"), [(320, 1), (390, 1), (390, 2)])
 def test_p28_nothing_is_cut_off_and_all_is_large_enough_for_a_thumb(visitor, scene, width, zoom):
-    window = visitor(width=width, height=700)
-    page = window.sign_in(scene.person)
-    for path in [*scene.paths(), *scene.signed_out()]:
-        page.goto(f"{window.site.url}{path}")
+    for path, page in walk(visitor, scene, width=width, height=700):
         page.evaluate("size => { document.documentElement.style.fontSize = size }", f"{zoom}00%")
         assert page.evaluate(HELD) == [], path
         assert too_small(page) == [], path

@@ -81,7 +81,7 @@ def soon(happens: Callable[[], Any], *, seconds: float = 30) -> Any:
 
 
 @pytest.mark.req("P-32")
-def test_a_message_rings_in_firefox_until_ana_signs_out_there(site, desk, fox, push):
+def test_p32_a_message_rings_in_firefox_until_ana_signs_out_there(site, desk, fox, push):
     ana = desk.admit(email="ana@example.com", first_name="Ana")
     fox.go(f"{site.url}/accounts/login/?next=/notifications/settings/")
     fox.type("#id_username", "ana@example.com")

@@ -51,7 +51,7 @@ def send(site: Site) -> str:
     return result.stdout.strip().splitlines()[-1]
 
 
-def test_the_badge_moves_within_two_seconds_without_a_reload(site, page):
+def test_p03_the_badge_moves_within_two_seconds_without_a_reload(site, page):
     sign_in(page, site)
     before = unread(page)
     page.evaluate("window.sameDocument = true")
@@ -61,7 +61,7 @@ def test_the_badge_moves_within_two_seconds_without_a_reload(site, page):
     assert page.evaluate("window.sameDocument") is True
 
 
-def test_the_badge_moves_while_the_worker_is_dead_and_the_mail_goes_when_it_is_back(site, page):
+def test_p03_the_badge_moves_while_the_worker_is_dead_and_the_mail_goes_when_it_is_back(site, page):
     sign_in(page, site)
     before = unread(page)
     page.wait_for_timeout(1_000)
@@ -79,7 +79,7 @@ def test_the_badge_moves_while_the_worker_is_dead_and_the_mail_goes_when_it_is_b
     expect(happened).to_contain_text("Sent")
 
 
-def test_nothing_is_missed_while_the_socket_was_down(site, page):
+def test_p06_nothing_is_missed_while_the_socket_was_down(site, page):
     sign_in(page, site)
     before = unread(page)
     page.wait_for_timeout(1_000)

@@ -208,23 +208,7 @@ def test_p20_in_quiet_hours_a_text_is_held_until_they_end_and_an_urgent_one_goes
 
 
 @pytest.mark.req("P-37")
-def test_p37_a_chosen_look_stays_from_the_first_paint_on(visitor, ana):
-    window = visitor(color_scheme="light")
-    page = window.sign_in(ana, "/visits/")
-    page.get_by_role("button", name="Dark").click()
-    page.wait_for_url("**/visits/")
-    page.route("**/portal.js", lambda route: route.abort())  # script has no part in it
-    page.reload()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 22, 24)"
-    written = page.request.get(f"{window.site.url}/visits/").text()
-    assert re.match(r'<!doctype html>\s*<html[^>]* data-theme="dark"', written)
-    page.get_by_role("button", name="Automatic").click()
-    page.wait_for_url("**/visits/")
-    assert page.locator("html").get_attribute("data-theme") is None
-
-
-@pytest.mark.req("P-37")
-def test_p37_forced_colours_and_less_motion_are_honoured(visitor, reachable):
+def test_p37_switches_honour_forced_colours_and_less_motion(visitor, reachable):
     page = visitor(forced_colors="active", reduced_motion="reduce").sign_in(reachable, SETTINGS)
     look = page.evaluate(
         """() => {

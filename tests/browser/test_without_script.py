@@ -20,7 +20,7 @@ def rows(page):
 
 
 @pytest.mark.browser_short
-def test_reading_archiving_and_undo(page):
+def test_p08_reading_archiving_and_undo(page):
     newest = rows(page).first
     newest.get_by_role("button", name="Mark as read").click()
     expect(page.get_by_text("Marked as read")).to_be_visible()
@@ -35,21 +35,21 @@ def test_reading_archiving_and_undo(page):
     expect(rows(page).first.get_by_role("button", name="Mark as unread")).to_be_visible()
 
 
-def test_opening_and_going_back(page):
+def test_p08_opening_and_going_back(page):
     rows(page).first.get_by_role("link").click()
     expect(page.get_by_text("Message 24")).to_be_visible()
     page.get_by_role("link", name="All messages").click()
     expect(page.get_by_role("button", name="Mark 24 as read")).to_be_visible()
 
 
-def test_marking_all_and_taking_it_back(page):
+def test_p08_marking_all_and_taking_it_back(page):
     page.get_by_role("button", name="Mark 25 as read").click()
     expect(page.get_by_text("25 marked as read")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Mark 25 as read")).to_be_visible()
 
 
-def test_load_more_and_filters(page):
+def test_p08_load_more_and_filters(page):
     page.get_by_role("link", name="Load 20 more").click()
     expect(rows(page)).to_have_count(5)
     page.get_by_role("link", name="Newest messages").click()
@@ -61,7 +61,7 @@ def test_load_more_and_filters(page):
     expect(page.get_by_text("Nothing archived.")).to_be_visible()
 
 
-def test_snoozing_and_dismissing(page):
+def test_p08_snoozing_and_dismissing(page):
     newest = rows(page).first
     newest.locator("summary").click()
     newest.get_by_role("button", name="Tomorrow morning").click()
@@ -76,7 +76,7 @@ def test_snoozing_and_dismissing(page):
     expect(page.get_by_text("Nothing snoozed.")).to_be_visible()
 
 
-def test_confirming(page, desk, ana):
+def test_p08_confirming(page, desk, ana):
     visit = desk.remind(patient_id=ana.id)
     page.reload()
     rows(page).first.get_by_role("button", name="Confirm").click()
@@ -85,7 +85,7 @@ def test_confirming(page, desk, ana):
 
 
 @pytest.mark.browser_short
-def test_settings(page, desk, ana):
+def test_p08_settings(page, desk, ana):
     page.get_by_role("link", name="Settings").first.click()
     box = page.get_by_role("group", name="Visit reminders").get_by_role("checkbox", name="Email")
     box.uncheck()
@@ -95,8 +95,21 @@ def test_settings(page, desk, ana):
     assert not desk.is_on(patient_id=ana.id, type_key="appointment_reminder", channel="email")
     assert desk.is_on(patient_id=ana.id, type_key="lab_results", channel="email")
 
+    page.get_by_role("button", name="Reset to recommended").click()
+    expect(box).to_be_checked()
+    page.get_by_role("button", name="Undo").click()
+    expect(box).not_to_be_checked()
+    page.get_by_text("Pause all...").click()
+    page.get_by_role("button", name="1 week").click()
+    expect(page.get_by_text("Messages are paused until")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_label("Keep quiet hours").uncheck()
+    page.locator("#quiet").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Quiet hours saved.")).to_be_visible()
+    expect(page.get_by_text("No quiet hours:")).to_be_visible()
 
-def test_signing_out(page, visitor):
+
+def test_p08_signing_out(page, visitor):
     page.locator(".top summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
