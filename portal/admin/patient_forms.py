@@ -38,10 +38,10 @@ class RequestForm(forms.ModelForm):
         here = [(each.key, each.title) for each in questionnaires.known()]
         choices = [("", _("On paper only")), *here]
         self.fields["kind"] = forms.ChoiceField(
-            label=_("filled in"), choices=choices, required=False
+            label=_("How it is filled in"), choices=choices, required=False
         )
         self.fields["name"].required = False
-        self.fields["name"].help_text = _("Empty: as the form that is filled in here is called")
+        self.fields["name"].help_text = _("Empty: the name of the online form")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -106,7 +106,7 @@ class PatientFormAdmin(FoundByPatient):
         visit = form.appointment
         return visit_time(visit.starts_at, visit.location.zone) if visit else ""
 
-    @admin.display(description=_("filled in"))
+    @admin.display(description=_("how it is filled in"))
     def filled_in_where(self, form: PatientForm) -> str:
         asked = questionnaires.find(form.kind)
         return str(asked.title if asked else form.kind or _("On paper only"))
@@ -114,12 +114,9 @@ class PatientFormAdmin(FoundByPatient):
     @admin.display(description=_("what was answered"))
     def answered(self, form: PatientForm) -> SafeString:
         sections = questionnaires.in_words(form.kind, form.answers or {})
-        lines = (line for _title, lines in sections for line in lines)
-        return format_html_join(
-            "",
-            "<p>{}<br><strong>{}</strong></p>",
-            ((asked, ", ".join(said)) for asked, said in lines),
-        )
+        lines = [line for _title, told in sections for line in told]
+        words = ((asked, ", ".join(said) or _("No answer")) for asked, said in lines)
+        return format_html_join("", "<p>{}<br><strong>{}</strong></p>", words)
 
     @admin.action(description=_("Note as filled in"), permissions=["change"])
     def filled_in(self, request: HttpRequest, rows: QuerySet) -> None:
