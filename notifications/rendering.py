@@ -59,7 +59,7 @@ TO_PATIENT = {
     Reason.ANSWERED: _("You had already read or answered it"),
     Reason.EXPIRED: _("It would have come too late"),
     Reason.CANCELLED: _("Your visit was changed before this was sent"),
-    Reason.WITHDRAWN: _("It was no longer needed"),
+    Reason.WITHDRAWN: _("No longer needed"),
     Reason.RATE_LIMITED: _("You had enough texts from us for now"),
     Reason.PHI_BLOCKED: _("We kept it here, to keep your health matters private"),
     Reason.UNWRITABLE: _("Something went wrong on our side. Please call us"),

@@ -53,7 +53,7 @@ class EmailForm(forms.Form):
     value = forms.CharField(
         label=gettext_lazy("Email address"),
         max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
 
@@ -61,7 +61,9 @@ class PhoneForm(forms.Form):
     value = forms.CharField(
         label=gettext_lazy("Mobile number"),
         max_length=40,
-        widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel", "type": "tel"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "tel", "inputmode": "tel", "type": "tel", "autofocus": True}
+        ),
     )
 
 

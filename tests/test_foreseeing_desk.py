@@ -76,7 +76,7 @@ def coming(client, patient):
 def test_the_desk_sees_what_is_coming_to_ana_and_why_something_is_not(desk, visit, ana, ben):
     phone_of(ana)
     page = words(coming(desk, ana))
-    assert "Monday, Nov. 30, 2026 10:00 AM EST Visit reminders" in page
+    assert "Monday, Nov 30, 2026 10:00 AM EST Visit reminders" in page
     assert "Text Goes" in page
     assert "Email Not sent. No address on file for this channel Next step: Add an address" in page
     assert "Visit of Tue, Dec 1 at 10:00 AM EST, Dr Lee" in page

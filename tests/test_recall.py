@@ -337,7 +337,7 @@ def test_outside_the_portal_nobody_can_tell_which_visit_is_due(ana, outbox):
     assert "It was due on" in str(mails[-1])
     assert "gum" not in str(mails).lower()
     inbox = patient_notification_service.inbox(patient_id=ana.pk, status="all").items
-    assert "gums healthy was due on Dec. 15, 2026" in inbox[0].message
+    assert "gums healthy was due on Dec 15, 2026" in inbox[0].message
 
 
 def test_recalls_of_before_an_upgrade_are_planned_by_one_command(ana, ben):

@@ -83,8 +83,8 @@ def test_she_hears_at_once_before_it_is_due_and_twice_after(ana, ben):
     go("2026-12-28", "2027-01-07", "2027-01-08", "2027-01-21", "2027-03-01")
     assert days(ana) == ["2026-12-01", "2026-12-28", "2027-01-07", "2027-01-21"]
     first, *_between, last = [words for _day, words in told(ana)]
-    assert "Please pay $120.50 by Dec. 31, 2026." in first
-    assert "$120.50 was due on Dec. 31, 2026, and we have not received it yet." in last
+    assert "Please pay $120.50 by Dec 31, 2026." in first
+    assert "$120.50 was due on Dec 31, 2026, and we have not received it yet." in last
     assert days(ben) == []
 
 
@@ -96,7 +96,7 @@ def test_paid_there_is_a_receipt_and_no_reminder(ana):
         pay_statement(statement_id=row.pk, paid_with="cash", actor=DESK)
     go("2027-01-07", "2027-01-21")
     assert days(ana) == ["2026-12-01", "2026-12-28", "2026-12-29"]
-    assert "We have received $120.50. Thank you.\nPaid on Dec. 29, 2026." in told(ana)[-1][1]
+    assert "We have received $120.50. Thank you.\nPaid on Dec 29, 2026." in told(ana)[-1][1]
     with clock.at(wall("2026-12-29 16:00")):
         assert patient_notification_service.unread_count(patient_id=ana.pk) == 1
 
@@ -164,7 +164,7 @@ def test_who_pays_for_her_and_acts_for_her_reads_for_whom_and_what_for(ana, ben,
     (_day, first), (_later, reminder) = told(mother)
     assert "For: Ana Example" in first
     assert SECRET in first
-    assert "Please pay $120.50 by Dec. 31, 2026." in reminder
+    assert "Please pay $120.50 by Dec 31, 2026." in reminder
 
 
 def test_who_pays_and_may_not_act_for_her_reads_neither_whose_nor_what(ana, ben):

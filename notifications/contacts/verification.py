@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 CODE_LIVES = timedelta(minutes=15)
 RESEND_AFTER = timedelta(seconds=30)
 TRIES = 5
+CODE = re.compile(r"[0-9]{6}")
 GAPS = re.compile(r"[\s\u2010-\u2015-]+")  # as codes are written and pasted: 123 456, 123-456
 
 
@@ -149,6 +150,8 @@ def _check_code(contact: ContactPoint, code: str) -> str | None:
         return _("This code is too old. Ask for a new one.")
     if _is_locked_out(open_code):
         return _too_many_tries(open_code)
+    if not CODE.fullmatch(code):  # a slip of the fingers is no guess
+        return _("A code has 6 digits. Look at it once more.")
     if hmac.compare_digest(open_code.code_hash, _code_hash(contact, code)):
         open_code.delete()
         return None

@@ -116,7 +116,7 @@ class Row:
 
 
 def rows_of(messages: Sequence[Any]) -> list[Row]:
-    """Return messages as rows. Whether they still ask is one question a type, not one a row."""
+    """Return messages as rows. Whether they still ask is one question a kind, not one a row."""
     asking = {message.pk: _asking_payload(message) for message in messages}
     stale = _irrelevant([payload for payload in asking.values() if payload])
     return [_row(message, asking[message.pk], stale) for message in messages]
@@ -157,10 +157,11 @@ def _asking_payload(message: Any) -> NotificationPayload | None:
 
 
 def _irrelevant(payloads: Sequence[NotificationPayload]) -> set[NotificationPayload]:
-    by_class = defaultdict(list)
+    """Return those out of date. Types that ask the same question ask it together."""
+    by_question = defaultdict(list)
     for payload in payloads:
-        by_class[type(payload)].append(payload)
-    return set().union(*(cls.irrelevant(found) for cls, found in by_class.items()))
+        by_question[type(payload).irrelevant.__func__].append(payload)
+    return set().union(*(type(some[0]).irrelevant(some) for some in by_question.values()))
 
 
 def _later(now: datetime) -> list[tuple[datetime, str]]:
