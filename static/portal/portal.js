@@ -275,7 +275,8 @@ function settle() {
   if (fresh.length) $("#empty")?.remove();
   fresh.forEach((row) => later(200, () => row.classList.remove("newcomer")));
   if (fresh.length) keepPlace();
-  const wanted = $("[data-dm-focus]") ?? (filling ? null : fresh[0] && $("h3", fresh[0]));
+  // What htmx has not taken over yet (.htmx-added) waits for its own turn: a key pressed there is the browser's.
+  const wanted = $("[data-dm-focus]:not(.htmx-added *)") ?? (filling ? null : fresh[0] && $("h3", fresh[0]));
   filling = false;
   if (wanted) {
     wanted.removeAttribute("data-dm-focus");
