@@ -275,8 +275,7 @@ function settle() {
   if (fresh.length) $("#empty")?.remove();
   fresh.forEach((row) => later(200, () => row.classList.remove("newcomer")));
   if (fresh.length) keepPlace();
-  // What htmx has not taken over yet (.htmx-added) waits for its own turn: a key pressed there is the browser's.
-  const wanted = $("[data-dm-focus]:not(.htmx-added *)") ?? (filling ? null : fresh[0] && $("h3", fresh[0]));
+  const wanted = $("[data-dm-focus]") ?? (filling ? null : fresh[0] && $("h3", fresh[0]));
   filling = false;
   if (wanted) {
     wanted.removeAttribute("data-dm-focus");
