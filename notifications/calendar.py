@@ -2,9 +2,9 @@
 
 Mailed, it has the method REQUEST although nobody is asked to answer: of an entry that came by
 PUBLISH, Gmail neither follows the changes nor takes it out at a CANCEL, as those report who tried
-(Wunderbyte-GmbH/moodle-mod_booking issue 1107, spatie/icalendar-generator issue 144). It names no
+(Wunderbyte-GmbH/moodle-mod_booking#1107, spatie/icalendar-generator#144). It names no
 ATTENDEE, although RFC 5546 section 3.2.2 wants one: a reader who is named gets Yes and No buttons,
-even with RSVP=FALSE (adamgibbons/ics issue 285), and a No there would tell us nothing while it
+even with RSVP=FALSE (adamgibbons/ics#285), and a No there would tell us nothing while it
 looks like a visit called off. A file that is fetched has PUBLISH, as section 3.2.1 has it.
 """
 
