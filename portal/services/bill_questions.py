@@ -11,7 +11,7 @@ from notifications.calls import CallTask
 from notifications.enums import CallOutcome, CallReason
 from notifications.types import Refused
 from portal.models import Statement
-from portal.services.wishes import LONGEST_NOTE, hours_of
+from portal.services.wishes import checked_note, hours_of
 
 
 @transaction.atomic
@@ -26,8 +26,7 @@ def ask_about_statement(
     row = _held(statement_id, payer_id)
     if row.withdrawn_at is not None:
         raise Refused(_("This bill was withdrawn. There is nothing to pay."), field="statement_id")
-    if len(note) > LONGEST_NOTE:
-        raise Refused(_("Please write 500 characters or less."), field="note")
+    note = checked_note(note)
     about = {"subject": row.subject, "reason": CallReason.BILL}
     waiting = calls.open_about(subjects=[row.subject], reason=CallReason.BILL).get(row.subject)
     return waiting or calls.open_call(
@@ -36,7 +35,7 @@ def ask_about_statement(
         key=f"{row.subject}:question:{calls.count_about(**about) + 1}",
         due_at=clock.now(),
         call_by=_call_by(row),
-        note=note.strip(),
+        note=note,
         actor=actor,
     )
 

@@ -46,8 +46,7 @@ def ask_to_move(*, visit_id: UUID, patient_id: UUID, note: str, actor: str) -> W
     `note`: which times suit, in the patient's words. Raises Refused for a visit that is not
     theirs, has begun or is off, and for a note longer than 500 characters.
     """
-    if len(note) > LONGEST_NOTE:
-        raise Refused(_("Please write 500 characters or less."), field="note")
+    note = checked_note(note)
     visit = _held(visit_id, patient_id)
     _require_ahead(visit)
     asked = calls.open_about(subjects=[visit.subject], reason=CallReason.MOVE)
@@ -63,7 +62,7 @@ def ask_to_move(*, visit_id: UUID, patient_id: UUID, note: str, actor: str) -> W
         due_at=clock.now(),
         call_by=_call_by(visit),
         subject=visit.subject,
-        note=note.strip(),
+        note=note,
         actor=actor,
     )
     refresh_plans(visit)
@@ -146,6 +145,13 @@ def _call_by(visit: Appointment) -> datetime:
     hours = hours_of(visit.location)
     closes = hours.first_closing_after(hours.day_of(clock.now()))
     return min(closes or visit.starts_at, visit.starts_at)
+
+
+def checked_note(note: str) -> str:
+    """Return what a patient wrote for the desk. Raises Refused for more than 500 characters."""
+    if len(note) > LONGEST_NOTE:
+        raise Refused(_("Please write 500 characters or less."), field="note")
+    return note.strip()
 
 
 def hours_of(location: Location) -> Hours:
